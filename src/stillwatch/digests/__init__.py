@@ -1,0 +1,1 @@
+"""Additive GROUP BYs over traces, in SQL that every engine speaks."""

@@ -1,0 +1,120 @@
+"""The digests of a run: additive GROUP BYs over traces, in plain SQL. `{name}` is filled with integers only.
+
+Tables they read: `traces` (trace.TRACE_SCHEMA without shingles), `pairs` (shingle, account_key), `witnesses`
+(shingle, calls, w0 … w7), `members` (a row for each call of each family), `account_rows` (accounts, as
+pseudonyms). Every statement is a set or a sum over rows, so neither order nor cut changes its answer.
+"""
+
+from __future__ import annotations
+
+from stillwatch.trace import PHRASE_CLASSES, WITNESSES
+
+REPEATED_EVENTS = """
+SELECT event_key FROM traces WHERE event_key % {parts} = {part} GROUP BY event_key HAVING count(*) > 1
+"""
+
+LOG_FACTS = """
+SELECT count(*) AS events, count(DISTINCT account_key) AS accounts, min(time_us) AS first_us, max(time_us) AS last_us
+FROM traces
+"""
+
+BLOCK_CALLS = """
+SELECT time_us // {block_us} AS block, count(*) AS calls FROM traces GROUP BY block ORDER BY block
+"""
+
+SHARED_SHINGLES = """
+SELECT shingle FROM (SELECT DISTINCT shingle, account_key FROM pairs)
+GROUP BY shingle HAVING count(*) >= {accounts_min} ORDER BY shingle
+"""
+
+SHINGLE_WITNESSES = (
+    "SELECT shingle, "
+    + ", ".join(f"min(w{i}) AS w{i}" for i in range(WITNESSES))
+    + " FROM witnesses SEMI JOIN shared USING (shingle) GROUP BY shingle ORDER BY shingle"
+)
+
+ACCOUNT_CALLS = """
+SELECT account_key, count(*) AS calls, max(organization_key) AS organization_key FROM traces GROUP BY account_key
+"""
+
+ACCOUNT_FACTS = """
+SELECT *, CASE WHEN organization_key = 0 THEN account_key ELSE organization_key END AS owner_key FROM (
+    SELECT c.account_key, c.calls,
+           CASE WHEN c.organization_key = 0 THEN coalesce(a.organization_key, 0) ELSE c.organization_key END
+               AS organization_key,
+           coalesce(a.created_us, -1) AS created_us
+    FROM account_calls c LEFT JOIN account_rows a USING (account_key)
+)
+"""
+
+OWNERS = "SELECT count(DISTINCT owner_key) AS owners FROM account_facts"
+
+FAMILY_ACCOUNTS = (
+    "SELECT family, account_key, count(*) AS calls, sum(tested) AS tested_calls, "
+    + ", ".join(
+        f"sum(CASE WHEN tested = 0 THEN (phrases >> {c}) & 1 ELSE 0 END) AS class_{c}"
+        for c in range(len(PHRASE_CLASSES))
+    )
+    + " FROM members GROUP BY family, account_key"
+)
+
+FAMILY_FACTS = (
+    "SELECT f.family, count(*) AS accounts, count(*) FILTER (f.calls - f.tested_calls >= 2) AS busy_accounts, sum(f.calls) AS calls, sum(f.tested_calls) AS tested_calls, "
+    "count(DISTINCT a.owner_key) AS owners, "
+    + ", ".join(f"sum(f.class_{c}) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
+    + " FROM family_accounts f JOIN account_facts a USING (account_key) "
+    "GROUP BY f.family HAVING count(*) >= {accounts_min} ORDER BY f.family"
+)
+
+FAMILY_ITEMS = """
+SELECT family, count(DISTINCT item_key) AS items FROM members
+WHERE family IN (SELECT family FROM family_facts) GROUP BY family ORDER BY family
+"""
+
+TRACE_IDENTITIES = {
+    "address": "ip_key",
+    "client": "tls_key",
+    "credential": "credential_key",
+    "end user": "end_user_key",
+}
+ACCOUNT_IDENTITIES = {
+    "payment": "payment_digest",
+    "phone": "phone_digest",
+    "e-mail": "email_digest",
+    "e-mail domain": "email_domain",
+    "sign-up address": "signup_ip",
+    "sign-up client": "signup_tls_fingerprint",
+}
+"""Kinds of identifier that can link accounts, and the column each is taken from. A user agent names a program, not an
+owner, and links nobody."""
+
+IDENTITY_KINDS = (*TRACE_IDENTITIES, *ACCOUNT_IDENTITIES)
+
+IDENTITIES = " UNION ALL ".join(
+    [
+        f"SELECT DISTINCT {number} AS kind, {column} AS value, account_key FROM traces WHERE {column} <> 0"
+        for number, column in enumerate(TRACE_IDENTITIES.values())
+    ]
+    + [
+        f"SELECT DISTINCT {number} AS kind, {column} AS value, account_key FROM account_rows "
+        f"SEMI JOIN account_calls USING (account_key) WHERE {column} <> 0"
+        for number, column in enumerate(ACCOUNT_IDENTITIES.values(), start=len(TRACE_IDENTITIES))
+    ]
+)
+
+SHARED_VALUES = """
+SELECT kind, value, count(DISTINCT owner_key) AS degree FROM identities JOIN account_facts USING (account_key)
+GROUP BY kind, value HAVING count(DISTINCT owner_key) >= 2
+"""
+
+HELD_VALUES = """
+SELECT f.family, i.kind, i.value, s.degree, i.account_key FROM identities i
+JOIN shared_values s ON i.kind = s.kind AND i.value = s.value
+JOIN family_accounts f ON f.account_key = i.account_key
+WHERE f.family IN (SELECT family FROM chosen)
+"""
+
+FAMILY_MEMBERS = """
+SELECT f.family, f.account_key, a.calls, a.organization_key, a.created_us FROM family_accounts f
+JOIN account_facts a USING (account_key) WHERE f.family IN (SELECT family FROM chosen)
+"""

@@ -1,0 +1,1 @@
+"""Arithmetic on Arrow buffers: no IO, no Python object per row."""

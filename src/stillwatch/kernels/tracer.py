@@ -1,0 +1,104 @@
+"""One batch of events → one batch of traces. The only place where a prompt is looked at for detection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from stillwatch import trace
+from stillwatch.kernels.intent import role_table
+from stillwatch.kernels.pseudonyms import pseudonyms, text_buffers
+from stillwatch.kernels.sketch import sketch
+from stillwatch.pseudonym import Key
+
+JSON_FORMATS = pa.array(["json_object", "json_schema"])
+
+
+@dataclass(frozen=True, slots=True)
+class TraceKeys:
+    """The keys of one run: `identifiers` for pseudonyms, `shingles` for words."""
+
+    identifiers: Key
+    shingles: Key
+
+    @staticmethod
+    def derive(secret: bytes) -> TraceKeys:
+        return TraceKeys(Key.derive(secret, "identifiers"), Key.derive(secret, "shingles"))
+
+
+def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.RecordBatch:
+    """Return the traces (`trace.TRACE_SCHEMA`) of a batch of events, row for row.
+
+    Cost:    O(bytes of text and identifiers), no Python object per row.
+    """
+    rows = events.num_rows
+    columns: dict[str, pa.Array] = {
+        name: pa.array(pseudonyms(events[origin], keys.identifiers))
+        for name, origin in trace.KEY_COLUMNS.items()
+    }
+    columns["asn"] = pc.fill_null(events["client_asn"], 0)
+    columns["time_us"] = events["time"].cast(pa.int64())
+    for name, origin in trace.COUNT_COLUMNS.items():
+        clipped = pc.min_element_wise(pc.fill_null(events[origin], -1), np.iinfo(np.int32).max)
+        columns[name] = clipped.cast(pa.int32())
+    columns["temperature_milli"] = _milli(events["temperature"], absent=-1)
+    columns["weight_milli"] = _milli(events["sampled_weight"], absent=1000)
+    columns["source"] = pa.array(np.full(rows, source, dtype=np.int32))
+    columns |= _sketch_columns(events, keys)
+    return pa.RecordBatch.from_arrays(
+        [columns[name] for name in trace.TRACE_SCHEMA.names], schema=trace.TRACE_SCHEMA
+    )
+
+
+def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys) -> dict[str, pa.Array]:
+    rows = events.num_rows
+    seed = np.uint64(keys.shingles.first)
+    role_keys, role_masks = role_table()
+    shingles = np.empty((rows, trace.SHINGLES), dtype=np.uint32)
+    item = np.empty(rows, dtype=np.uint64)
+    system_item = np.empty(rows, dtype=np.uint64)
+    system_topic = np.zeros(rows, dtype=np.uint64)
+    topic = np.zeros(rows, dtype=np.uint64)
+    phrases = np.zeros(rows, dtype=np.uint32)
+    words = np.zeros(rows, dtype=np.int32)
+    cut = np.zeros(rows, dtype=np.uint8)
+    table = (role_keys, role_masks)
+    system = (0, trace.SYSTEM_SHINGLES, system_item, system_topic, phrases, words, cut)
+    newest = (trace.SYSTEM_SHINGLES, trace.INPUT_SHINGLES, item, topic, phrases, words, cut)
+    for column, targets in (("system_prompt", system), ("input_text", newest)):
+        offsets, data = text_buffers(events[column])
+        sketch(offsets, data, seed, *table, shingles, *targets)
+    return {
+        "item_key": pa.array(item),
+        "topic": pa.array(topic),
+        "phrases": pa.array(phrases),
+        "words": pa.array(words),
+        "flags": pa.array(_flags(events, system_item, cut)),
+        "shingles": pa.FixedSizeListArray.from_arrays(pa.array(shingles.ravel()), trace.SHINGLES),
+    }
+
+
+def _flags(events: pa.RecordBatch, system_item: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    flags = np.zeros(events.num_rows, dtype=np.uint32)
+    for flag, column in ((trace.FLAG_LOGPROBS, "logprobs"), (trace.FLAG_REFUSED, "refused")):
+        flags |= _as_flag(pc.fill_null(events[column], False), flag)
+    as_json = pc.is_in(events["response_format"], value_set=JSON_FORMATS)
+    flags |= _as_flag(pc.fill_null(as_json, False), trace.FLAG_JSON)
+    offered = pc.greater(pc.fill_null(pc.list_value_length(events["tool_names"]), 0), 0)
+    flags |= _as_flag(offered, trace.FLAG_TOOLS)
+    flags[system_item != 0] |= np.uint32(trace.FLAG_SYSTEM)
+    flags[cut != 0] |= np.uint32(trace.FLAG_TEXT_CUT)
+    return flags
+
+
+def _as_flag(column: pa.Array, flag: int) -> np.ndarray:
+    on: np.ndarray = column.to_numpy(zero_copy_only=False).astype(np.uint32)
+    return on * np.uint32(flag)
+
+
+def _milli(column: pa.Array, absent: int) -> pa.Array:
+    values = pc.round(pc.multiply(pc.fill_null(column, absent / 1000), 1000.0))
+    return pc.min_element_wise(values, 2_000_000_000.0).cast(pa.int32(), safe=False)
