@@ -1,0 +1,1 @@
+"""One suspicion a file, named for what the adversary does."""

@@ -1,0 +1,145 @@
+"""What a signal gets and says: one panel for each family of calls, one mark or one reason to skip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.finding import Evidence, Family, Link, Skipped
+
+Keys = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+LOG_E_MAX = 700.0
+"""Natural logarithm at which an e-value stops growing: exp(700) is the last power a float64 holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of one family, sorted by account, then time, then event.
+
+    Shapes:  every field has n entries. `account` indexes `Panel.accounts`; `tested` is false on the blocks
+             of time that were used to choose the family; `item` names what was asked inside the template.
+    Units:   time_us is microseconds since the epoch.
+    """
+
+    account: Ints
+    time_us: Ints
+    tested: npt.NDArray[np.bool_]
+    item: Keys
+    topic: Keys
+    model: Keys
+    phrases: npt.NDArray[np.uint32]
+    turn_index: Ints
+    choice_count: Ints
+    max_tokens: Ints
+    output_tokens: Ints
+    flags: npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedValues:
+    """The values of one kind of identifier that accounts of the family share with any account.
+
+    Shapes:  value, degree: v entries; `holder_value` and `holder_account` index values and the family's
+             accounts, one entry for each pair. `degree` counts owners in the whole population.
+    """
+
+    kind: str
+    value: Keys
+    degree: Ints
+    holder_value: Ints
+    holder_account: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """What is true of the whole log: how many owners of accounts, when they signed up, how calls spread over time.
+
+    Shapes:  created_us ascending, one entry for each account whose sign-up is known; `block_calls` are the calls
+             of all accounts in consecutive stretches of `block_us` from number `block_first` on, and `block_tested` is
+    true for the stretches that were not used to choose families.
+    """
+
+    owners_count: int
+    created_us: Ints
+    block_us: int
+    block_first: int
+    block_calls: Ints
+    block_tested: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One family of calls under test. An account's owner is its organisation or, where that is unknown, itself.
+
+    Shapes:  accounts, organizations, account_calls, created_us: K entries; organizations are 0 and
+             created_us -1 where unknown; account_calls counts all calls of the account, in and out of the family.
+    """
+
+    group_id: str
+    accounts: Keys
+    organizations: Keys
+    account_calls: Ints
+    created_us: Ints
+    calls: Calls
+    shared: tuple[SharedValues, ...]
+    population: Population
+    available: frozenset[str] = frozenset()
+
+    def owners(self) -> tuple[Ints, int]:
+        """Return each account's owner as an index, int64[K], and the number of owners."""
+        found, owner = np.unique(
+            np.where(self.organizations == 0, self.accounts, self.organizations), return_inverse=True
+        )
+        return owner.astype(np.int64), len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one signal concludes on one family.
+
+    `log_e` is the natural logarithm of an e-value against the signal's null, None where it has none;
+    `log_e_without[a]` is the same with account a left out. `score` is what the extraction axis reads.
+    """
+
+    ident: str
+    family: Family
+    log_e: float | None
+    evidence: tuple[Evidence, ...]
+    counter_evidence: tuple[Evidence, ...] = ()
+    log_e_without: Floats | None = None
+    score: float | None = None
+    links: tuple[Link, ...] = ()
+    linked: npt.NDArray[np.bool_] | None = None
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Signal(Protocol):
+    """The shape of a signal module: what it is called, what it needs, what it concludes."""
+
+    IDENT: str
+    FAMILY: Family
+    NEEDS: frozenset[str]
+
+    def conclude(self, panel: Panel) -> Mark | Skipped: ...
+
+
+def log_e_from_log_p(log_p: float) -> float:
+    """Return log e of the calibrator that averages k·p^(k-1) over k in (0, 1).
+
+    Source:  Vovk and Wang 2021, "E-values: calibration, combination and applications".
+    """
+    if log_p > -1e-9:
+        return float(np.log(0.5))
+    if log_p < -2 * LOG_E_MAX:
+        return LOG_E_MAX
+    if log_p < -40:
+        return min(LOG_E_MAX, float(-log_p - 2 * np.log(-log_p)))
+    p = np.exp(log_p)
+    return float(np.log((1 - p + p * log_p) / (p * log_p**2)))

@@ -1,0 +1,110 @@
+"""Pool dispatch: a scheduler shares the work out, so accounts are busier alike than customers ever are."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from stillwatch.finding import Evidence, Family, Skipped
+from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p
+from stillwatch.signals.counts import deviations_without, log_p_too_equal, truncated_counts
+
+IDENT = "pool-dispatch"
+FAMILY: Family = "dispatch"
+NEEDS = frozenset({"time"})
+
+RATE_CV_MIN = 0.5
+"""The least by which honest customers' rates differ (standard deviation over mean). Published client rates
+are lognormal with sigma 1.8 to 2.7 (ServeGen), which is a CV above 5: the null is ten times more lenient."""
+
+ACCOUNTS_MIN = 8
+PACE_BINS_MIN = 12
+
+
+def conclude(panel: Panel) -> Mark | Skipped:
+    """Test whether calls are spread over accounts, and over time, more evenly than independent use allows.
+
+    Sees:       least-loaded, round-robin and random dispatch over a pool; a pool paced at a constant total.
+    Misled by:  one assignment done by every member of a class (equal counts; the items then repeat).
+    Evaded by:  unequal dispatch, which leaves capacity unused.
+    Source:     method S3; ServeGen (arXiv 2505.09999) for the spread of honest rates.
+    """
+    counts = np.bincount(panel.calls.account[panel.calls.tested], minlength=len(panel.accounts))
+    seen = counts[counts > 0]
+    if len(seen) < ACCOUNTS_MIN:
+        return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts called in the tested blocks")
+    spread_log_p, without_log_p, ratio = _spread(seen)
+    pace_log_p, pace_ratio = _pace(panel)
+    log_e = _mean_log_e(spread_log_p, pace_log_p)
+    left_out = np.full(len(panel.accounts), log_e)
+    left_out[counts > 0] = [_mean_log_e(value, pace_log_p) for value in without_log_p]
+    said = Evidence(
+        signal=IDENT,
+        statement=f"calls for each of {len(seen)} accounts vary {ratio:.2f} times as much as chance alone makes "
+        f"equal shares vary; independent customers of this volume vary {_expected_ratio(seen):.1f} times",
+        value=ratio,
+        p_value=float(np.exp(spread_log_p)),
+        family=FAMILY,
+    )
+    pace = Evidence(
+        signal=IDENT,
+        statement=f"the family's total from block to block varies {pace_ratio:.2f} times as much as independent calls would",
+        value=pace_ratio,
+        p_value=float(np.exp(pace_log_p)),
+        family=FAMILY,
+    )
+    for_it = tuple(e for e, log_p in ((said, spread_log_p), (pace, pace_log_p)) if log_p < np.log(0.01))
+    against = (said,) if spread_log_p >= np.log(0.01) else ()
+    return Mark(IDENT, FAMILY, log_e, for_it, against, left_out, figures={"dispersion": ratio})
+
+
+def _spread(counts: Ints) -> tuple[float, Floats, float]:
+    mean = float(counts.mean())
+    table, weights = truncated_counts(mean, RATE_CV_MIN)
+    squared = (table - mean) ** 2
+    whole, without = deviations_without(counts)
+    poisson_table, poisson_weights = truncated_counts(mean, 0.0)
+    poisson_variance = float(np.dot((poisson_table - mean) ** 2, poisson_weights))
+    ratio = whole / max(1e-12, poisson_variance * (len(counts) - 1))
+    log_p = log_p_too_equal(whole, len(counts) - 1, squared, weights)
+    left, inverse = np.unique(without, return_inverse=True)
+    log_ps = np.array([log_p_too_equal(value, len(counts) - 2, squared, weights) for value in left])
+    return log_p, log_ps[inverse], ratio
+
+
+def _expected_ratio(counts: Ints) -> float:
+    mean = float(counts.mean())
+    table, weights = truncated_counts(mean, RATE_CV_MIN)
+    plain, plain_weights = truncated_counts(mean, 0.0)
+    return float(
+        np.dot((table - mean) ** 2, weights) / max(1e-12, np.dot((plain - mean) ** 2, plain_weights))
+    )
+
+
+def _pace(panel: Panel) -> tuple[float, float]:
+    """Compare the family's calls in each block with everybody else's curve: too steady a total is a scheduler.
+
+    The family's own calls are no part of the curve, or a family that is most of a log would follow itself.
+    """
+    population = panel.population
+    block = panel.calls.time_us // population.block_us - population.block_first
+    observed = np.bincount(block, minlength=len(population.block_calls)).astype(np.float64)
+    active = np.flatnonzero(observed)
+    inside = np.arange(active[0] + 1, active[-1])
+    inside = inside[population.block_tested[inside]]
+    observed, curve = observed[inside], population.block_calls[inside] - observed[inside]
+    if len(observed) < PACE_BINS_MIN or observed.sum() == 0 or curve.min() <= 0:
+        return 0.0, 1.0
+    best = (0.0, 1.0)
+    flat = np.full(len(curve), curve.mean())
+    for shape in (curve, flat):
+        expected = shape / shape.sum() * observed.sum()
+        squares = float(((observed - expected) ** 2 / expected).sum())
+        log_p = float(stats.chi2.logcdf(squares, len(observed) - 1)) + np.log(2)
+        if log_p < best[0]:
+            best = (log_p, squares / (len(observed) - 1))
+    return best
+
+
+def _mean_log_e(first: float, second: float) -> float:
+    return float(np.logaddexp(log_e_from_log_p(first), log_e_from_log_p(second)) - np.log(2))

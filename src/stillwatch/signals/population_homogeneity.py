@@ -1,0 +1,111 @@
+"""Population homogeneity: shards of one queue ask about the same things, customers ask about their own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillwatch.finding import Evidence, Family, Skipped
+from stillwatch.signals.contract import Floats, Ints, Mark, Panel
+
+IDENT = "population-homogeneity"
+FAMILY: Family = "content"
+NEEDS = frozenset({"input_text"})
+
+ACCOUNTS_MIN = 8
+PREAMBLE_CALLS_MIN = 8
+"""With eight calls that all set a bit, the bit is the account's own preamble rather than chance: leaving it out
+by mistake biases small accounts, which then seem to differ from large ones."""
+
+FOLDS = 20
+"""Groups of accounts of the jackknife: enough for a standard error within a sixth of itself."""
+
+LIKE_STRANGERS = 0.02
+"""From this intraclass correlation on accounts differ as strangers with a common interest do (method: F = 1.2 at ten
+calls an account)."""
+
+CORRELATION_FLOOR = 1e-3
+"""Below this intraclass correlation accounts are as good as exchangeable, and the score is 1."""
+
+
+def conclude(panel: Panel) -> Mark | Skipped:
+    """Measure how much accounts differ in topic, as an upper bound of the intraclass correlation.
+
+    Sees:       shards of one queue: accounts exchangeable, correlation near 0.
+    Misled by:  a class or an evaluation, where everyone asks the same (the items then repeat).
+    Evaded by:  topical shards, one topic an account.
+    Source:     method S2; Donner 1986 for the intraclass correlation; Efron and Stein 1981 for the jackknife.
+    """
+    tested = panel.calls.tested & (panel.calls.topic != 0)
+    accounts, account = np.unique(panel.calls.account[tested], return_inverse=True)
+    if len(accounts) < ACCOUNTS_MIN or tested.sum() < 2 * len(accounts):
+        return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts with two calls whose topic can be told")
+    sums, sizes = bit_sums(panel.calls.topic[tested], account, len(accounts))
+    busy = sizes >= PREAMBLE_CALLS_MIN
+    if busy.sum() >= ACCOUNTS_MIN:
+        accounts, sums, sizes = accounts[busy], sums[busy], sizes[busy]
+    correlation, error, ratio = intraclass(sums, sizes, panel.accounts[accounts] % np.uint64(FOLDS))
+    upper = max(0.0, correlation) + 2 * error
+    score = homogeneity_score(upper)
+    said = Evidence(
+        IDENT,
+        f"topics differ between accounts {ratio:.2f} times as much as within them "
+        f"(intraclass correlation {correlation:.3f}, at most {upper:.3f})",
+        ratio,
+        None,
+        FAMILY,
+    )
+    for_it, against = ((said,), ()) if upper < LIKE_STRANGERS else ((), (said,))
+    return Mark(IDENT, FAMILY, None, for_it, against, score=score, figures={"correlation_upper": upper})
+
+
+def homogeneity_score(upper: float) -> float:
+    """Return 1 for exchangeable accounts and 0 for a correlation of 1, on a logarithmic scale."""
+    return float(np.clip(np.log(max(upper, CORRELATION_FLOOR)) / np.log(CORRELATION_FLOOR), 0.0, 1.0))
+
+
+def bit_sums(topic: np.ndarray, account: Ints, accounts_count: int) -> tuple[Floats, Floats]:
+    """Return how often each account set each of the 64 topic bits, and its calls.
+
+    Shapes:  topic uint64[n], account int64[n] → float64[K, 64], float64[K].
+    Twin:    tests/naive/population_homogeneity.py::bit_sums
+    """
+    sizes = np.bincount(account, minlength=accounts_count).astype(np.float64)
+    sums = np.empty((accounts_count, 64))
+    for bit in range(64):
+        on = ((topic >> np.uint64(bit)) & np.uint64(1)).astype(np.float64)
+        sums[:, bit] = np.bincount(account, weights=on, minlength=accounts_count)
+    return sums, sizes
+
+
+def intraclass(sums: Floats, sizes: Floats, fold: np.ndarray) -> tuple[float, float, float]:
+    """Return the intraclass correlation over the bits, its jackknife standard error, and F.
+
+    An account's bits that all its calls set are its preamble and count as missing.
+    Shapes:  sums float64[K, 64]; sizes float64[K]; fold int[K].
+    Twin:    tests/naive/population_homogeneity.py::intraclass
+    """
+    free = ~((sums >= sizes[:, None]) & (sizes[:, None] >= PREAMBLE_CALLS_MIN))
+    kept = np.where(free, sums, 0.0)
+    weight = np.where(free, sizes[:, None], 0.0)
+    square = np.where(free, sums**2 / sizes[:, None], 0.0)
+    whole, ratio = _correlation(kept, weight, square, free)
+    lefts = []
+    for part in np.unique(fold):
+        stay = fold != part
+        if stay.sum() > 1:
+            lefts.append(_correlation(kept[stay], weight[stay], square[stay], free[stay])[0])
+    parts = np.array(lefts)
+    error = float(np.sqrt((len(parts) - 1) * parts.var())) if len(parts) > 1 else 1.0
+    return whole, error, ratio
+
+
+def _correlation(kept: Floats, weight: Floats, square: Floats, free: np.ndarray) -> tuple[float, float]:
+    calls, accounts, ones = weight.sum(axis=0), free.sum(axis=0), kept.sum(axis=0)
+    used = (accounts > 1) & (calls > accounts)
+    calls, accounts, ones = calls[used], accounts[used], ones[used]
+    between = (square.sum(axis=0)[used] - ones**2 / calls).sum() / max(1.0, (accounts - 1).sum())
+    within = (ones - square.sum(axis=0)[used]).sum() / max(1.0, (calls - accounts).sum())
+    if within <= 0:
+        return 1.0, float("inf")
+    size = ((calls - (weight**2).sum(axis=0)[used] / calls) / (accounts - 1)).mean()
+    return float((between - within) / (between + (size - 1) * within)), float(between / within)
