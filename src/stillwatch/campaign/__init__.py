@@ -1,0 +1,1 @@
+"""Marks and links → campaigns with a stated false-discovery rate."""

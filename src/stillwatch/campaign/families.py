@@ -1,0 +1,66 @@
+"""Shared shingles → template families: shingles that are carried by the same calls are one template."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+WITNESSES_AGREEING_MIN = 4
+"""Of eight witnesses: shingles carried by about half the same calls or more (Jaccard index 0.5)."""
+
+CARRIED_MIN = 2
+"""Shingles of a family that a call must carry, where the family has as many: one alone is a common phrase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """Shapes: shingle uint32[s] ascending, family int32[s]; size int32[f] shingles of each family; names: f idents."""
+
+    shingle: npt.NDArray[np.uint32]
+    family: npt.NDArray[np.int32]
+    size: npt.NDArray[np.int32]
+    names: tuple[str, ...]
+
+    def hits_needed(self) -> npt.NDArray[np.int32]:
+        return np.minimum(self.size, CARRIED_MIN).astype(np.int32)
+
+
+def group_shingles(shingle: npt.NDArray[np.uint32], witnesses: npt.NDArray[np.uint64]) -> Families:
+    """Join shingles whose sets of calls agree, and name each family by its smallest shingles.
+
+    Shapes:  shingle uint32[s] ascending; witnesses uint64[s, 8]: smallest event hashes.
+    Cost:    O(s log s): sorting by each witness and comparing neighbours.
+    Source:  Broder 1997 for the agreement of minima.
+    """
+    count, width = witnesses.shape
+    edges: list[npt.NDArray[np.int64]] = []
+    for witness in range(width):
+        order = np.argsort(witnesses[:, witness], kind="stable")
+        for step in (1, 2, 3):
+            first, second = order[:-step], order[step:]
+            same = witnesses[first, witness] == witnesses[second, witness]
+            first, second = first[same], second[same]
+            agreeing = (witnesses[first] == witnesses[second]).sum(axis=1) >= WITNESSES_AGREEING_MIN
+            edges.append(np.column_stack([first[agreeing], second[agreeing]]))
+    pairs = np.concatenate(edges) if edges else np.empty((0, 2), dtype=np.int64)
+    graph = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, label = connected_components(graph, directed=False)
+    # Labels follow the smallest member, so that they do not depend on how edges were met.
+    first_seen = np.full(label.max() + 1 if count else 0, count, dtype=np.int64)
+    np.minimum.at(first_seen, label, np.arange(count))
+    rank = np.argsort(np.argsort(first_seen))
+    family = rank[label].astype(np.int32)
+    size = np.bincount(family).astype(np.int32)
+    order = np.argsort(family, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(size)[:-1]]) if count else np.empty(0, dtype=np.int64)
+    names = tuple(_name(shingle[order[start : start + min(size[f], 8)]]) for f, start in enumerate(starts))
+    return Families(shingle, family, size, names)
+
+
+def _name(shingles: npt.NDArray[np.uint32]) -> str:
+    return "f-" + hashlib.blake2b(np.sort(shingles).astype("<u4").tobytes(), digest_size=6).hexdigest()

@@ -1,0 +1,107 @@
+"""Marks of one family → evidence on two axes → which families are rejected at the stated false-discovery rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stillwatch.campaign.calibration import Calibration
+from stillwatch.signals.contract import LOG_E_MAX, Floats, Mark
+
+COORDINATION = ("queue-sharding", "pool-dispatch", "shared-infrastructure", "birth-cohort")
+"""Signals whose e-values speak for one hand behind the accounts; averaged, which is valid under any dependence."""
+
+OVERLAP_MAX = 0.1
+"""Two accounts that share a tenth of their items follow one assignment, not one queue: a queue of s samples dealt to
+K accounts has an overlap of about s / K."""
+
+OWNERS_MIN = 8
+"""A family of fewer owners is a customer's own; who owns the accounts is known and can be asked."""
+
+OWNER_SHARE_MAX = 0.5
+"""A family of which one organisation has most accounts or calls is that organisation's own as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the test of one family says, weighed together with all others."""
+
+    log_e_coordination: float
+    log_e_without: Floats
+    p_extraction: float
+    q_value: float
+    rejected: bool
+
+    @property
+    def p_value(self) -> float:
+        """The intersection-union p-value: the weaker axis decides."""
+        return max(self.p_extraction, float(np.exp(-max(0.0, self.log_e_coordination))))
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """Both axes of one family before the families are weighed together."""
+
+    log_e_coordination: float
+    log_e_without: Floats
+    p_extraction: float
+    score: float
+
+
+def weigh(marks: Sequence[Mark], accounts_count: int, calibration: Calibration) -> Axes:
+    """Average the coordination e-values and rank the extraction score among honest families.
+
+    Source:  Vovk and Wang 2021: the arithmetic mean of e-values is an e-value under any dependence.
+    """
+    ran = [(mark, mark.log_e) for mark in marks if mark.ident in COORDINATION and mark.log_e is not None]
+    if ran:
+        log_e = float(np.logaddexp.reduce(np.array([own for _, own in ran])) - np.log(len(ran)))
+        lefts = [
+            mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, own)
+            for mark, own in ran
+        ]
+        without = np.logaddexp.reduce(np.stack(lefts), axis=0) - np.log(len(ran))
+    else:
+        log_e, without = -np.inf, np.full(accounts_count, -np.inf)
+    score = extraction_score(marks)
+    return Axes(log_e, without, calibration.p_value(score), score)
+
+
+def extraction_score(marks: Sequence[Mark]) -> float:
+    """Return intent times homogeneity: strangers may ask for reasoning, and shards may ask for anything."""
+    scores = {mark.ident: mark.score for mark in marks if mark.score is not None}
+    return scores.get("extraction-intent", 0.0) * scores.get("population-homogeneity", 0.0)
+
+
+def reject(axes: Sequence[Axes], fdr: float) -> list[Verdict]:
+    """Decide all tested families at once: a family is rejected only if both of its nulls fall.
+
+    Half of the rate pays for either null. With m families, of which c have a coordination e-value of 2 / fdr, the r
+    rejected ones are the most for which each has e >= 2 m / (fdr r) and p <= fdr r / (2 c). Families that are not
+    coordinated are then at most fdr / 2 of the rejected in expectation, whatever the dependence (e-BH); families that
+    extract nothing are at most another fdr / 2, as long as conformal p-values are positively dependent and say nothing
+    of coordination.
+
+    Source:  Wang and Ramdas 2022, "False discovery rate control with e-values"; Bates and others 2023 for BH on
+             conformal p-values. The derivation is in docs/method.md.
+    """
+    count = len(axes)
+    log_e = np.array([axis.log_e_coordination for axis in axes])
+    p_extraction = np.array([axis.p_extraction for axis in axes])
+    coordinated = log_e >= np.log(2 / fdr)
+    cost = np.maximum(2 * count * np.exp(-np.maximum(log_e, -LOG_E_MAX)), 2 * coordinated.sum() * p_extraction)
+    order = np.argsort(cost, kind="stable")
+    step = cost[order] / np.arange(1, count + 1)
+    q_values = np.ones(count)
+    q_values[order] = np.minimum(1.0, np.minimum.accumulate(step[::-1])[::-1])
+    return [
+        Verdict(axis.log_e_coordination, axis.log_e_without, axis.p_extraction, float(q), bool(q <= fdr and ready))
+        for axis, q, ready in zip(axes, q_values, coordinated, strict=True)
+    ]
+
+
+def not_tested(axes: Axes) -> Verdict:
+    """Return the verdict of a family that was set aside: its axes, and no rejection."""
+    return Verdict(axes.log_e_coordination, axes.log_e_without, axes.p_extraction, 1.0, False)

@@ -1,0 +1,47 @@
+"""Which accounts of a rejected family are in the campaign: each is asked about by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from stillwatch.campaign.fusion import Verdict
+from stillwatch.signals.contract import Floats, Mark, Panel
+
+CALLS_MIN = 2
+"""One call may be a passer-by who tries a prompt; a second needs no link to count."""
+
+TYPICAL_P = 1e-4
+"""An account with so few of the family's calls that even dispatch would hardly ever give them is not typical."""
+
+OWN_SHARE = 0.5
+"""An account that is not typical must do little else than the family's calls, and a tenth of the pool's volume."""
+
+LEFT_OUT_SHARE = 0.5
+"""How much of the family's log e must remain with the account left out: a finding that one account makes is that
+account's, not the family's."""
+
+
+def membership(panel: Panel, marks: Sequence[Mark], verdict: Verdict) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return each account's membership (0 to 1) and whether it is named as of the campaign.
+
+    An account is named when it has two calls of the family, or one and a rare link; when the family is rejected
+    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it.
+    """
+    calls = np.bincount(panel.calls.account, minlength=len(panel.accounts))
+    linked = np.zeros(len(panel.accounts), dtype=bool)
+    for mark in marks:
+        if mark.linked is not None:
+            linked |= mark.linked
+    pool = float(np.median(calls))
+    share = np.minimum(1.0, calls / np.maximum(panel.account_calls, 1))
+    typical = stats.poisson.cdf(calls, pool) >= TYPICAL_P
+    devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * pool))
+    stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
+    enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
+    named = enough & stands & (typical | devoted | linked)
+    fit = np.where(linked, 1.0, np.where(typical, 0.95, np.where(devoted, 0.9, 0.5)))
+    return np.round(fit * (0.5 + 0.5 * share), 4), named
