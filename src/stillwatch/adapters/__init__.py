@@ -1,0 +1,1 @@
+"""A foreign log → event batches; one dialect a file."""

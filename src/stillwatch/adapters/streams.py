@@ -1,0 +1,166 @@
+"""Where bytes come from: local files and any fsspec location, decompressed by content as they are read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+import fsspec
+import pyarrow as pa
+
+from stillwatch.adapters.contract import LogFile, Reject, Rejection
+from stillwatch.errors import Error
+
+CHUNK_BYTES = 2**20
+"""One read. Larger gains nothing; smaller costs a call per few lines."""
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60)))
+"""A zstd frame, or one of the sixteen skippable frames with which a seekable file may begin."""
+
+
+def locate(text: str) -> tuple[Any, str]:
+    """Find the file system and path of a location; fsspec has no types, hence `Any`."""
+    try:
+        fs, path = fsspec.core.url_to_fs(text)
+    except ImportError as error:
+        raise Error(
+            "input-protocol",
+            "the package for this kind of location is not installed",
+            hint="pip install s3fs for s3://, gcsfs for gs://, adlfs for abfs://",
+            where=text,
+        ) from error
+    except ValueError as error:
+        raise Error("input-protocol", "no such kind of location", where=text) from error
+    return fs, path
+
+
+def open_raw(file: LogFile) -> BinaryIO:
+    """Open the bytes of a file as they are stored.
+
+    Raises: Error input-vanished, input-unreadable.
+    """
+    fs, path = locate(file.uri)
+    try:
+        return cast(BinaryIO, fs.open(path, "rb"))
+    except FileNotFoundError as error:
+        raise Error(
+            "input-vanished",
+            "a file was listed but is gone now",
+            hint="run again once the log is no longer rotated or moved",
+            where=file.uri,
+        ) from error
+    except OSError as error:
+        raise unreadable(file, error) from error
+
+
+def open_stream(file: LogFile) -> BinaryIO:
+    """Open a file and decompress gzip (of one or more members) or zstd by content, a chunk at a time.
+
+    Reading a compressed file that was cut raises EOFError after the last byte that can be had; one
+    that is damaged raises gzip.BadGzipFile or zlib.error. `rejecting` turns these into rejections.
+
+    Raises: Error input-vanished, input-unreadable.
+    """
+    raw = open_raw(file)
+    try:
+        magic = raw.read(4)
+        raw.seek(0)
+    except OSError as error:
+        raw.close()
+        raise unreadable(file, error) from error
+    if magic.startswith(GZIP_MAGIC):
+        return cast(BinaryIO, _Gzip(raw))
+    if magic in ZSTD_MAGICS:
+        raw.close()
+        return cast(BinaryIO, _Zstd(file))
+    return raw
+
+
+def is_packed(stream: BinaryIO) -> bool:
+    """Tell whether `open_stream` decompresses this stream, which then cannot seek cheaply."""
+    return isinstance(stream, (_Gzip, _Zstd))
+
+
+def unreadable(file: LogFile, error: OSError) -> Error:
+    """Say that the storage, not the content, failed."""
+    return Error("input-unreadable", f"reading failed: {reason_of(error)}", where=file.uri)
+
+
+def reason_of(error: OSError) -> str:
+    """Say what the operating system said, without the path that Python puts beside it."""
+    return (error.strerror or type(error).__name__).lower()
+
+
+class _Gzip(gzip.GzipFile):
+    """A gzip stream whose short reads give what there is before a cut, and which owns its file."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        super().__init__(fileobj=raw, mode="rb")
+        self._owned = raw
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(size) if size is None or size < 0 else self.read1(size)
+
+    def close(self) -> None:
+        super().close()
+        self._owned.close()
+
+
+class _Zstd(io.RawIOBase):
+    """A zstd stream; Arrow's own loses what one failed read had decoded, so a cut is read again bytewise."""
+
+    def __init__(self, file: LogFile) -> None:
+        self._file = file
+        self._stream = pa.CompressedInputStream(open_raw(file), "zstd")
+        self._position = 0
+        self._step = CHUNK_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            got = self._stream.read(min(len(buffer), self._step))
+        except OSError as error:
+            if error.errno is not None:
+                raise
+            if self._step > 1:
+                self._reopen()
+                return self.readinto(buffer)
+            if "Truncated" in str(error):
+                raise EOFError("cut") from error
+            raise zlib.error("damaged") from error
+        self._position += len(got)
+        buffer[: len(got)] = got
+        return len(got)
+
+    def _reopen(self) -> None:
+        """Start over, skip what was given already, and go on in steps of one byte."""
+        self._stream = pa.CompressedInputStream(open_raw(self._file), "zstd")
+        self._step = 1
+        left = self._position
+        while left:
+            left -= len(self._stream.read(min(left, CHUNK_BYTES)))
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+        super().close()
+
+
+@contextmanager
+def rejecting(file: LogFile, reject: Reject, line: Callable[[], int]) -> Iterator[None]:
+    """Turn what a cut or damaged stream raises into one rejection at `line()`."""
+    try:
+        yield
+    except EOFError:
+        reject(Rejection(file.uri, line(), "file-cut", "the compressed file ends early"))
+    except (gzip.BadGzipFile, zlib.error):
+        reject(Rejection(file.uri, line(), "file-damaged", "the compressed file is damaged from here on"))
+    except OSError as error:
+        raise unreadable(file, error) from error
