@@ -1,0 +1,1 @@
+"""Where a run happens: same order, same answer."""

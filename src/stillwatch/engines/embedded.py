@@ -1,0 +1,402 @@
+"""The embedded engine: kernels over record batches, digests in DuckDB, everything spilled beside the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillwatch import trace
+from stillwatch.campaign.families import Families, group_shingles
+from stillwatch.digests import statements
+from stillwatch.engines.blocks import Blocks, LogFacts
+from stillwatch.engines.reading import CODEC
+from stillwatch.kernels.fill import item_keys
+from stillwatch.kernels.rows import distinct
+from stillwatch.kernels.sharing import (
+    TABLE_BITS,
+    assign_groups,
+    keep_shared_slots,
+    shared_places,
+    witness_minima,
+)
+from stillwatch.signals.contract import Calls, Panel, Population, SharedValues
+
+MEMORY_MAX = "500MB"
+"""DuckDB's share of the 2 GB ceiling; the shingle table takes 256 MiB and the interpreter with Arrow the rest."""
+
+ACCOUNTS_MIN = 8
+"""A skeleton that fewer accounts share is theirs: it is never linked, and no word of it is ever shown."""
+
+FAMILIES_PER_CALL_MAX = 8
+"""A harness, a recipe, a template, an item, and as many common phrases: those a call carries most of are kept."""
+
+DEDUPE_ROWS_MAX = 4_000_000
+"""Event keys looked at in one go for repeats: about 400 MB in the hash table."""
+
+PASS_ROWS = 131_072
+
+PANEL_CALLS_MAX = 1_000_000
+"""Calls of one family in memory (about 300 MB). Beyond it a share of the items is tested, all their calls
+together, which thins honest and dealt-out counts alike."""
+
+THINNING = 1_000_003
+"""Items are kept by their key modulo this prime: a grain of one in a million."""
+
+PANEL_COLUMNS = [
+    "account_key",
+    "time_us",
+    "item_key",
+    "topic",
+    "model_key",
+    "phrases",
+    "turn_index",
+    "choice_count",
+    "max_tokens",
+    "output_tokens",
+    "flags",
+    "shingles",
+]
+
+
+class Embedded:
+    """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
+
+    def __init__(self, work: Path, table: np.ndarray) -> None:
+        self._work = work
+        self._table = table
+        self._base = duckdb.connect(
+            config={
+                "memory_limit": MEMORY_MAX,
+                "temp_directory": str(work / "spill"),
+                "preserve_insertion_order": False,
+            }
+        )
+        self._trace_files = sorted(work.glob("traces-*.parquet"))
+        self.saturated: dict[str, int] = {}
+        self._view("traces", self._trace_files)
+
+    def close(self) -> None:
+        self._base.close()
+
+    def _view(self, name: str, files: list[Path]) -> None:
+        listed = ", ".join(_quoted(file) for file in files)
+        self._base.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
+
+    def _table_of(self, name: str, statement: str) -> None:
+        self._base.execute(f"CREATE TABLE {name} AS {statement}")
+
+    def _numpy(self, statement: str) -> dict[str, np.ndarray]:
+        found = self._base.sql(statement).to_arrow_table()
+        return {name: found[name].to_numpy() for name in found.column_names}
+
+    def _row(self, statement: str) -> tuple[int, ...]:
+        return self._base.execute(statement).fetchall()[0]
+
+    def drop_repeats(self, rows: int) -> int:
+        """Keep one row of each event id, the first by time and then by content; return how many went."""
+        parts = rows // DEDUPE_ROWS_MAX + 1
+        self._base.execute("CREATE TABLE repeated (event_key UBIGINT)")
+        for part in range(parts):
+            self._base.execute(
+                "INSERT INTO repeated " + statements.REPEATED_EVENTS.format(parts=parts, part=part)
+            )
+        if not self._row("SELECT count(*) FROM repeated")[0]:
+            return 0
+        ordered = ", ".join(name for name in trace.TRACE_SCHEMA.names if name not in ("source", "event_key"))
+        columns = ", ".join(trace.TRACE_SCHEMA.names)
+        kept = []
+        for part in range(parts):
+            path = self._work / f"once-{part:05d}.parquet"
+            self._base.execute(
+                f"COPY (SELECT {columns} FROM traces WHERE event_key % {parts} = {part} "
+                "AND event_key NOT IN (SELECT event_key FROM repeated) UNION ALL "
+                f"SELECT {columns} FROM traces SEMI JOIN repeated USING (event_key) "
+                f"WHERE event_key % {parts} = {part} "
+                f"QUALIFY row_number() OVER (PARTITION BY event_key ORDER BY {ordered}, source) = 1) "
+                f"TO {_quoted(path)} (FORMAT parquet, COMPRESSION {CODEC})"
+            )
+            kept.append(path)
+        for file in self._trace_files:
+            file.unlink()
+        self._trace_files = kept
+        self._view("traces", kept)
+        return rows - self._row("SELECT count(*) FROM traces")[0]
+
+    def log_facts(self, duplicates_count: int) -> LogFacts:
+        events, accounts, first, last = self._row(statements.LOG_FACTS)
+        return LogFacts(events, accounts, first, last, duplicates_count)
+
+    def add_accounts(self, rows: pa.Table) -> None:
+        """Take the accounts' facts as pseudonyms and times (`accounts.account_rows`)."""
+        self._base.register("given_accounts", rows)
+        self._table_of("account_rows", "SELECT * FROM given_accounts")
+        self._base.unregister("given_accounts")
+
+    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        for file in self._trace_files:
+            yield from pq.ParquetFile(file).iter_batches(PASS_ROWS, columns=columns)
+
+    def find_families(self) -> Families:
+        """Count which shingles enough accounts share, exactly, and join those that the same calls carry."""
+        keep_shared_slots(self._table)
+        pairs = pa.schema([("shingle", pa.uint32()), ("account_key", pa.uint64())])
+        minima = pa.schema(
+            [("shingle", pa.uint32()), ("calls", pa.int64())]
+            + [(f"w{i}", pa.uint64()) for i in range(trace.WITNESSES)]
+        )
+        pair_file, minima_file = self._work / "pairs.parquet", self._work / "witnesses.parquet"
+        with (
+            pq.ParquetWriter(pair_file, pairs, compression=CODEC, use_dictionary=False) as pair_writer,
+            pq.ParquetWriter(minima_file, minima, compression=CODEC, use_dictionary=False) as minima_writer,
+        ):
+            for batch in self._batches(["event_key", "account_key", "shingles"]):
+                rows, values = shared_places(_shingles(batch), self._table)
+                accounts = batch["account_key"].to_numpy()[rows]
+                held, _ = distinct(values, accounts)
+                pair_writer.write_batch(pa.record_batch([pa.array(column) for column in held], schema=pairs))
+                order = np.argsort(values, kind="stable")
+                found, calls, least = witness_minima(values, rows, batch["event_key"].to_numpy(), order)
+                columns = [
+                    pa.array(found),
+                    pa.array(calls),
+                    *(pa.array(least[:, i].copy()) for i in range(trace.WITNESSES)),
+                ]
+                minima_writer.write_batch(pa.record_batch(columns, schema=minima))
+        self._view("pairs", [pair_file])
+        self._view("witnesses", [minima_file])
+        self._table_of("shared", statements.SHARED_SHINGLES.format(accounts_min=ACCOUNTS_MIN))
+        found_rows = self._numpy(statements.SHINGLE_WITNESSES)
+        shingle = found_rows["shingle"].astype(np.uint32)
+        witnesses = np.stack([found_rows[f"w{i}"] for i in range(trace.WITNESSES)], axis=1).astype(np.uint64)
+        return group_shingles(shingle, witnesses)
+
+    def assign_calls(self, families: Families, blocks: Blocks) -> None:
+        """Write, for each call of each family, what the families' digests need."""
+        self._table[:] = 0
+        self._table[families.shingle >> np.uint32(32 - TABLE_BITS)] = 1
+        schema = pa.schema(
+            [
+                ("family", pa.int32()),
+                ("account_key", pa.uint64()),
+                ("tested", pa.uint8()),
+                ("phrases", pa.uint32()),
+                ("item_key", pa.uint64()),
+            ]
+        )
+        path = self._work / "members.parquet"
+        needed = families.hits_needed()
+        over = 0
+        with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
+            for batch in self._batches(["account_key", "time_us", "phrases", "item_key", "shingles"]):
+                rows, family, saturated = assign_groups(
+                    _shingles(batch),
+                    self._table,
+                    families.shingle,
+                    families.family,
+                    needed,
+                    FAMILIES_PER_CALL_MAX,
+                )
+                over += saturated
+                tested = blocks.tested(batch["time_us"].to_numpy())
+                columns = [
+                    pa.array(family),
+                    pa.array(batch["account_key"].to_numpy()[rows]),
+                    pa.array(tested[rows]),
+                    pa.array(batch["phrases"].to_numpy()[rows]),
+                    pa.array(batch["item_key"].to_numpy()[rows]),
+                ]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+        if over:
+            self.saturated["families_per_call_max"] = over
+        self._view("members", [path])
+
+    def family_facts(self) -> dict[str, np.ndarray]:
+        """Return one row for each family with enough accounts: `statements.FAMILY_FACTS` and `items`."""
+        self._table_of("account_calls", statements.ACCOUNT_CALLS)
+        self._table_of("account_facts", statements.ACCOUNT_FACTS)
+        self._table_of("family_accounts", statements.FAMILY_ACCOUNTS)
+        self._table_of("family_facts", statements.FAMILY_FACTS.format(accounts_min=ACCOUNTS_MIN))
+        facts = self._numpy("SELECT * FROM family_facts ORDER BY family")
+        facts["items"] = self._numpy(statements.FAMILY_ITEMS)["items"]
+        return facts
+
+    def population(self, facts: LogFacts, blocks: Blocks) -> Population:
+        """Return what is true of the whole log; six stretches make a block."""
+        width = max(1, blocks.width_us // 6)
+        found = self._numpy(statements.BLOCK_CALLS.format(block_us=width))
+        first = facts.first_us // width
+        calls = np.zeros(facts.last_us // width - first + 1, dtype=np.int64)
+        calls[found["block"].astype(np.int64) - first] = found["calls"]
+        tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
+        created = self._numpy(
+            "SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us"
+        )
+        return Population(self._row(statements.OWNERS)[0], created["created_us"], width, first, calls, tested)
+
+    def load_panels(
+        self,
+        families: Families,
+        chosen: list[int],
+        population: Population,
+        blocks: Blocks,
+        available: frozenset[str],
+    ) -> Iterator[tuple[int, Panel]]:
+        """Yield each chosen family with its calls, in the order given."""
+        self._base.register("given_families", pa.table({"family": pa.array(chosen, pa.int32())}))
+        self._table_of("chosen", "SELECT family FROM given_families")
+        self._base.unregister("given_families")
+        self._table_of("identities", statements.IDENTITIES)
+        self._table_of("shared_values", statements.SHARED_VALUES)
+        self._table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
+        self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
+        path = self._collect(families, chosen)
+        self._view("panel_calls", [path])
+        for family in chosen:
+            found = self._base.sql(
+                f"SELECT {', '.join(PANEL_COLUMNS)} FROM panel_calls WHERE family = {family} "
+                f"AND item_key % {THINNING} < {self._kept_items(family)} ORDER BY account_key, time_us, event_key"
+            ).to_arrow_table()
+            yield family, self._panel(families.names[family], family, found, population, blocks, available)
+
+    def _kept_items(self, family: int) -> int:
+        count = self._row(f"SELECT count(*) FROM panel_calls WHERE family = {family}")[0]
+        if count <= PANEL_CALLS_MAX:
+            return THINNING
+        self.saturated["panel_calls_max"] = max(self.saturated.get("panel_calls_max", 0), count)
+        return int(THINNING * PANEL_CALLS_MAX / count)
+
+    def _collect(self, families: Families, chosen: list[int]) -> Path:
+        """Write all columns of the chosen families' calls."""
+        wanted = np.zeros(len(families.names), dtype=bool)
+        wanted[chosen] = True
+        schema = trace.TRACE_SCHEMA.insert(0, pa.field("family", pa.int32()))
+        path = self._work / "panels.parquet"
+        needed = families.hits_needed()
+        with pq.ParquetWriter(path, schema, compression=CODEC, use_dictionary=False) as writer:
+            for batch in self._batches(trace.TRACE_SCHEMA.names):
+                batch = batch.select(trace.TRACE_SCHEMA.names)
+                rows, family, _ = assign_groups(
+                    _shingles(batch),
+                    self._table,
+                    families.shingle,
+                    families.family,
+                    needed,
+                    FAMILIES_PER_CALL_MAX,
+                )
+                keep = wanted[family]
+                taken = batch.take(pa.array(rows[keep]))
+                columns = [
+                    pa.array(family[keep]),
+                    *(taken[name].cast(schema.field(name).type) for name in batch.schema.names),
+                ]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+        return path
+
+    def _panel(
+        self,
+        name: str,
+        family: int,
+        found: pa.Table,
+        population: Population,
+        blocks: Blocks,
+        available: frozenset[str],
+    ) -> Panel:
+        column = {c: found[c].to_numpy() for c in found.column_names if c != "shingles"}
+        accounts, account = np.unique(column["account_key"], return_inverse=True)
+        facts = self._numpy(
+            f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"
+        )
+        place = np.searchsorted(facts["account_key"], accounts)
+        tested = blocks.tested(column["time_us"]).astype(bool)
+        newest = np.ascontiguousarray(_shingles(found)[:, trace.SYSTEM_SHINGLES :])
+        calls = Calls(
+            account=account.astype(np.int64),
+            time_us=column["time_us"],
+            tested=tested,
+            item=item_keys(column["item_key"], newest, account.astype(np.int64), ~tested),
+            topic=column["topic"],
+            model=column["model_key"],
+            phrases=column["phrases"],
+            turn_index=column["turn_index"].astype(np.int64),
+            choice_count=column["choice_count"].astype(np.int64),
+            max_tokens=column["max_tokens"].astype(np.int64),
+            output_tokens=np.maximum(column["output_tokens"], 0).astype(np.int64),
+            flags=column["flags"],
+        )
+        return Panel(
+            group_id=name,
+            accounts=accounts,
+            organizations=facts["organization_key"][place].astype(np.uint64),
+            account_calls=facts["calls"][place].astype(np.int64),
+            created_us=facts["created_us"][place].astype(np.int64),
+            calls=calls,
+            shared=self._shared_values(family, accounts),
+            population=population,
+            available=available,
+        )
+
+    def _shared_values(self, family: int, accounts: np.ndarray) -> tuple[SharedValues, ...]:
+        held = self._numpy(
+            f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"
+        )
+        shared = []
+        for number, kind in enumerate(statements.IDENTITY_KINDS):
+            of_kind = held["kind"] == number
+            if of_kind.any():
+                value, first, index = np.unique(
+                    held["value"][of_kind], return_index=True, return_inverse=True
+                )
+                holder = np.searchsorted(accounts, held["account_key"][of_kind])
+                degree = held["degree"][of_kind][first]
+                shared.append(
+                    SharedValues(kind, value.astype(np.uint64), degree, index.astype(np.int64), holder)
+                )
+        return tuple(shared)
+
+    def event_rows(self, families: list[int]) -> dict[str, np.ndarray]:
+        """Return the calls of the given families: event_key, account_key, time_us, family, output_tokens, source."""
+        listed = ", ".join(str(family) for family in families) or "-1"
+        return self._numpy(
+            "SELECT event_key, account_key, time_us, family, output_tokens, source FROM panel_calls "
+            f"WHERE family IN ({listed}) ORDER BY event_key, family"
+        )
+
+    def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
+        """Return the rows of a Parquet file of exchanges, ordered by event."""
+        return self._base.sql(
+            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id"
+        ).to_arrow_reader(131_072)
+
+    def calls_of(self, accounts: list[int]) -> dict[int, int]:
+        """Return how many calls each account made in the whole log."""
+        wanted = pa.table({"account_key": pa.array(accounts, pa.uint64())})
+        self._base.register("wanted_accounts", wanted)
+        found = self._numpy(
+            "SELECT account_key, calls FROM account_calls SEMI JOIN wanted_accounts USING (account_key)"
+        )
+        self._base.unregister("wanted_accounts")
+        return dict(zip(found["account_key"].tolist(), found["calls"].tolist(), strict=True))
+
+    def considered(self, families: list[int]) -> dict[str, np.ndarray]:
+        """Return account_key, family and calls of every account in the given families."""
+        listed = ", ".join(str(family) for family in families) or "-1"
+        return self._numpy(
+            f"SELECT account_key, family, calls FROM family_accounts WHERE family IN ({listed}) "
+            "ORDER BY account_key, family"
+        )
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _shingles(batch: pa.RecordBatch | pa.Table) -> np.ndarray:
+    column = batch["shingles"]
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return np.asarray(column.flatten(), dtype=np.uint32).reshape(-1, trace.SHINGLES)

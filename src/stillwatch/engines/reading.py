@@ -1,0 +1,201 @@
+"""Logs → traces on disk: the one look at the text, in constant memory, on every core."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from stillwatch import event, trace
+from stillwatch.adapters import choice
+from stillwatch.adapters.contract import Adapter, LogFile, Rejection
+from stillwatch.engines.contract import Progress, RunRequest
+from stillwatch.errors import Error
+from stillwatch.kernels.pseudonyms import pseudonyms
+from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
+from stillwatch.kernels.tracer import TraceKeys, trace_batch
+
+IN_FLIGHT_MAX = 4
+"""Batches between reader and kernels: enough to keep two cores busy, few enough for constant memory."""
+
+FILE_ROWS_MAX = 1_000_000
+"""Rows of one trace file: a row group that a later pass holds in memory at once."""
+
+CODEC = "lz4"
+
+
+class TraceWriter:
+    """Writes traces to numbered Parquet files; many threads may add, one at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._writer: pq.ParquetWriter | None = None
+        self._rows = 0
+        self._files = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        with self._lock:
+            if self._writer is None:
+                path = self._folder / f"traces-{self._files:05d}.parquet"
+                self._writer = pq.ParquetWriter(
+                    path, trace.TRACE_SCHEMA, compression=CODEC, use_dictionary=False, write_statistics=False
+                )
+                self._files += 1
+            self._writer.write_batch(batch)
+            self._rows += batch.num_rows
+            if self._rows >= FILE_ROWS_MAX:
+                self.close()
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer, self._rows = None, 0
+
+
+class Rejections:
+    """Keeps every record that could not be read, by file, line and reason; never what it said."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.counts: Counter[str] = Counter()
+
+    def __call__(self, rejection: Rejection) -> None:
+        self.counts[rejection.reason] += 1
+        body = {"file": rejection.file, "line": rejection.line, "reason": rejection.reason}
+        if rejection.detail:
+            body["detail"] = rejection.detail
+        self._stream.write(json.dumps(body) + "\n")
+
+
+@dataclass(slots=True)
+class ReadFacts:
+    """What the reading stage learnt about the log."""
+
+    dialect: str
+    reason: str
+    files: tuple[LogFile, ...]
+    table: np.ndarray
+    rows: int = 0
+    filled: set[str] = field(default_factory=set)
+    losses: Counter[str] = field(default_factory=Counter)
+
+
+def read_log(
+    request: RunRequest, files: list[LogFile], traces: Path, rejections: Rejections, progress: Progress
+) -> tuple[ReadFacts, Adapter]:
+    """Turn the request's events into trace files and the table of shared shingle slots.
+
+    Raises Error where no dialect fits, no row could be read, or too many were rejected.
+    """
+    chosen = choice.choose(files, request.format)
+    progress.note(f"reading as {chosen.adapter.DIALECT.ident}: {chosen.reason}")
+    facts = ReadFacts(
+        chosen.adapter.DIALECT.ident, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8)
+    )
+    writer = TraceWriter(traces)
+    keys = TraceKeys.derive(request.key)
+    lock = threading.Lock()
+
+    def work(batch: pa.RecordBatch, source: int) -> int:
+        traced = trace_batch(batch, keys, source)
+        writer.add(traced)
+        shingles = traced["shingles"].flatten().to_numpy().reshape(-1, trace.SHINGLES)
+        with lock:
+            mark_accounts(shingles, traced["account_key"].to_numpy(), facts.table)
+        return int(batch.num_rows)
+
+    waiting: deque[Future[int]] = deque()
+    with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        for source, file in enumerate(files):
+            rows = 0
+            for batch in chosen.adapter.read(file, request.read, rejections):
+                _notice(batch, facts)
+                rows += batch.num_rows
+                waiting.append(pool.submit(work, batch, source))
+                while len(waiting) >= IN_FLIGHT_MAX:
+                    waiting.popleft().result()
+                progress.advance(batch.num_rows, 0)
+            facts.rows += rows
+            progress.advance(0, file.size_bytes)
+        for done in waiting:
+            done.result()
+    writer.close()
+    _enough(facts, rejections, request)
+    return facts, chosen.adapter
+
+
+def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
+    for name in batch.schema.names:
+        if name not in facts.filled and batch[name].null_count < batch.num_rows:
+            facts.filled.add(name)
+    if batch["losses"].null_count < batch.num_rows:
+        for entry in pc.value_counts(batch["losses"].flatten()).to_pylist():
+            facts.losses[entry["values"]] += entry["counts"]
+
+
+def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> None:
+    rejected = sum(rejections.counts.values())
+    most = ", ".join(f"{reason} {count}" for reason, count in rejections.counts.most_common(3))
+    if not facts.rows:
+        raise Error(
+            "no-events",
+            f"no event could be read from {len(facts.files)} file(s)"
+            + (f"; rejected: {most}" if most else ""),
+            hint="see the formats that can be read with: stillwatch formats",
+        )
+    if rejected > request.rejected_max * (rejected + facts.rows):
+        raise Error(
+            "too-many-rejected",
+            f"{rejected} of {rejected + facts.rows} records were rejected ({most}), "
+            f"more than the share of {request.rejected_max:g} that is allowed",
+            hint="check --format and --field, or raise --rejected-max",
+        )
+
+
+def flagged_batches(
+    adapter: Adapter, files: tuple[LogFile, ...], sources: frozenset[int], request: RunRequest
+) -> Iterator[pa.RecordBatch]:
+    """Read again the files that hold flagged calls; what was rejected before is passed over in silence."""
+    for source, file in enumerate(files):
+        if source in sources:
+            yield from adapter.read(file, request.read, lambda rejection: None)
+
+
+ACCOUNT_KEYS = (
+    "organization_id",
+    "email_domain",
+    "email_digest",
+    "phone_digest",
+    "payment_digest",
+    "signup_ip",
+    "signup_tls_fingerprint",
+)
+
+
+def account_rows(accounts: pa.Table | None, secret: bytes) -> pa.Table:
+    """Return the accounts as pseudonyms, with sign-up times in microseconds; no rows where none were given."""
+    table = (accounts if accounts is not None else event.ACCOUNT_SCHEMA.empty_table()).combine_chunks()
+    keys = TraceKeys.derive(secret).identifiers
+    columns = {"account_key": pa.array(pseudonyms(_whole(table["account_id"]), keys))}
+    for name in ACCOUNT_KEYS:
+        column = "organization_key" if name == "organization_id" else name
+        columns[column] = pa.array(pseudonyms(_whole(table[name]), keys))
+    columns["created_us"] = pc.fill_null(_whole(table["created_at"]).cast(pa.int64()), -1)
+    return pa.table(columns)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    joined = column.combine_chunks()
+    return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)

@@ -1,0 +1,225 @@
+"""The order of a run: read, find families, test them, name campaigns, look at their calls again, write."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from stillwatch.adapters.accounts import read_accounts
+from stillwatch.adapters.source import list_files
+from stillwatch.campaign import calibration as calibrations
+from stillwatch.campaign.calibration import Calibration
+from stillwatch.campaign.conclusion import Conclusion, conclude
+from stillwatch.campaign.screening import screen
+from stillwatch.engines import output
+from stillwatch.engines.blocks import LogFacts, split_time
+from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
+from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.reading import ReadFacts, Rejections, account_rows, read_log
+from stillwatch.engines.second_look import look_again
+from stillwatch.errors import Error
+from stillwatch.finding import Skipped
+from stillwatch.signals import extraction_intent
+from stillwatch.signals.contract import Mark, Panel, Signal
+from stillwatch.signals.registry import SIGNALS
+
+ENGINES = ("embedded",)
+
+__all__ = ["ENGINES", "Observer", "Progress", "RunOutcome", "RunRequest", "detect"]
+
+FAMILIES_TESTED_MAX = 2_000
+"""Families tested in one run, the largest first; the multiplicity of more would drown each of them."""
+
+
+@dataclass(slots=True)
+class Stages:
+    """How long each stage took and how many rows it saw."""
+
+    progress: Progress
+    done: list[dict[str, object]] = field(default_factory=list)
+
+    @contextmanager
+    def stage(self, name: str, total_bytes: int | None = None) -> Iterator[list[int]]:
+        rows = [0]
+        begun = time.perf_counter()
+        self.progress.begin(name, total_bytes)
+        yield rows
+        seconds = time.perf_counter() - begun
+        self.progress.end(name, seconds, rows[0])
+        self.done.append({"name": name, "seconds": round(seconds, 3), "rows": rows[0]})
+
+
+def detect(request: RunRequest, progress: Progress, observer: Observer | None = None) -> RunOutcome:
+    """Find campaigns in the logs of `request` and write the run's directory, whole or not at all.
+
+    Raises:  Error where the request is wrong, no log can be read, or too many records are rejected.
+    """
+    if request.engine not in ENGINES:
+        raise Error(
+            "unknown-engine",
+            f"expected an engine of {', '.join(ENGINES)}, got {request.engine}",
+            hint="leave --engine out for the embedded engine",
+        )
+    if not 0 < request.fdr < 1:
+        raise Error("bad-fdr", f"expected a false-discovery rate between 0 and 1, got {request.fdr:g}")
+    staged = output.stage(request.out, request.force)
+    try:
+        count = _run(request, staged, progress, observer)
+        shutil.rmtree(staged / output.WORK, ignore_errors=True)
+        output.publish(staged, request.out, request.force)
+    except BaseException:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise
+    return RunOutcome(request.out, count)
+
+
+def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observer | None) -> int:
+    stages = Stages(progress)
+    calibration = calibrations.load(request.calibration) if request.calibration else calibrations.shipped()
+    work = staged / output.WORK
+    files = list_files(request.events)
+    with (staged / "rejected.jsonl").open("w") as stream:
+        rejections = Rejections(stream)
+        with stages.stage("read", sum(file.size_bytes for file in files)) as rows:
+            read, adapter = read_log(request, files, work, rejections, progress)
+            rows[0] = read.rows
+        accounts = read_accounts(list_files(request.accounts), rejections) if request.accounts else None
+    engine = Embedded(work, read.table)
+    try:
+        with stages.stage("families") as rows:
+            facts = engine.log_facts(engine.drop_repeats(read.rows))
+            engine.add_accounts(account_rows(accounts, request.key))
+            rows[0] = facts.events_count
+            blocks = split_time(facts, request.seed)
+            families = engine.find_families()
+            engine.assign_calls(families, blocks)
+            family_facts = engine.family_facts()
+        filled = read.filled | output.filled_columns(accounts)
+        with stages.stage("test") as rows:
+            chosen, intent = screen(family_facts, extraction_intent.CLASS_WEIGHT)
+            picked = _largest(family_facts["family"][chosen], family_facts["accounts"][chosen], engine)
+            population = engine.population(facts, blocks)
+            tested = []
+            for family, panel in engine.load_panels(families, picked, population, blocks, frozenset(filled)):
+                tested.append((family, panel, _marks(panel, filled)))
+                rows[0] += len(panel.calls.account)
+        concluded = conclude(tested, calibration, request.fdr, request.seed)
+        with stages.stage("look again") as rows:
+            idents, rows[0] = look_again(engine, concluded, read, adapter, request, staged, observer)
+        groups = output.write_groups(staged, concluded, engine, families, family_facts, intent, idents)
+        _write_run(
+            staged, request, read, facts, rejections, engine, stages, calibration, filled, concluded, groups
+        )
+    finally:
+        engine.close()
+    if observer:
+        observer.finish(staged)
+    return len(concluded.campaigns)
+
+
+def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> list[int]:
+    order = np.lexsort((families, -accounts))
+    if len(order) > FAMILIES_TESTED_MAX:
+        engine.saturated["families_tested_max"] = len(order)
+    return sorted(int(family) for family in families[order[:FAMILIES_TESTED_MAX]])
+
+
+def _marks(panel: Panel, filled: set[str]) -> list[Mark | Skipped]:
+    return [
+        signal.conclude(panel) if _missing(signal, filled) is None else _skip(signal, filled)
+        for signal in SIGNALS
+    ]
+
+
+def _skip(signal: Signal, filled: set[str]) -> Skipped:
+    return Skipped(signal.IDENT, _missing(signal, filled) or "")
+
+
+def _missing(signal: Signal, filled: set[str]) -> str | None:
+    """Say why a signal cannot run on this log: none of the columns that it can work on is filled."""
+    if signal.NEEDS & filled:
+        return None
+    return f"the log fills none of {', '.join(sorted(signal.NEEDS))}"
+
+
+def _signal_states(filled: set[str], concluded: Conclusion) -> list[dict[str, str]]:
+    """Say of each signal whether it ran; without prompts there are no families for any of them."""
+    text = bool({"system_prompt", "input_text"} & filled)
+    states = []
+    for signal in SIGNALS:
+        reason = _missing(signal, filled)
+        if reason is None and not text:
+            reason = "the log carries no prompts, so there are no families to test"
+        said = concluded.skips.get(signal.IDENT)
+        if reason is None and said is not None and signal.IDENT not in concluded.ran:
+            reason = said
+        state = {"ident": signal.IDENT, "family": signal.FAMILY, "status": "skipped" if reason else "ran"}
+        states.append({**state, "reason": reason or ""})
+    return states
+
+
+def _write_run(
+    staged: Path,
+    request: RunRequest,
+    read: ReadFacts,
+    facts: LogFacts,
+    rejections: Rejections,
+    engine: Embedded,
+    stages: Stages,
+    calibration: Calibration,
+    filled: set[str],
+    concluded: Conclusion,
+    groups_count: int,
+) -> None:
+    config = {
+        "fdr": request.fdr,
+        "seed": request.seed,
+        "calibration": calibration.ident,
+        "tool": output.tool_version(),
+    }
+    output.write_json(
+        staged / "run.json",
+        {
+            "schema_version": output.SCHEMA_VERSION,
+            "tool_version": output.tool_version(),
+            "window": {"start": output.rfc3339(facts.first_us), "end": output.rfc3339(facts.last_us)},
+            "events_count": facts.events_count,
+            "accounts_count": facts.accounts_count,
+            "duplicates_count": facts.duplicates_count,
+            "rejected_count": sum(rejections.counts.values()),
+            "rejected_by_reason": dict(sorted(rejections.counts.items())),
+            "engine": request.engine,
+            "seed": request.seed,
+            "fdr": request.fdr,
+            "config_digest": hashlib.blake2b(
+                json.dumps(config, sort_keys=True).encode(), digest_size=8
+            ).hexdigest(),
+            "key_ident": hashlib.blake2b(request.key, digest_size=4, person=b"key ident").hexdigest(),
+            "dialect": {
+                "ident": read.dialect,
+                "reason": read.reason,
+                "losses": dict(sorted(read.losses.items())),
+            },
+            "calibration": {
+                "ident": calibration.ident,
+                "shipped": calibration.ident == calibrations.SHIPPED,
+                "families_count": len(calibration.scores),
+            },
+            "groups_count": groups_count,
+            "extraction_scores": [round(score, 6) for score in concluded.scores],
+            "saturated": [
+                {"bound": bound, "value": value, "note": output.BOUND_NOTES[bound]}
+                for bound, value in sorted(engine.saturated.items())
+            ],
+            "signals": _signal_states(filled, concluded),
+            "stages": stages.done,
+        },
+    )
