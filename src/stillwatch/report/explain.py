@@ -1,0 +1,253 @@
+"""Why a campaign or an account was found, why perhaps not, and what would change the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from stillwatch.errors import Error
+from stillwatch.finding import Campaign, Group
+from stillwatch.report import reading, wording
+from stillwatch.report.terminal import evidence_line
+
+PREFIX_CHARS_MIN = 6
+"""Shorter prefixes of a campaign's digest are more likely a slip than a name."""
+
+GROUPS_MAX = 10
+"""Tested families that an account is told about, those with most of its calls first."""
+
+OUTSIDE_FACTS = (
+    "For this account alone: calls that fit no family of the campaign, or facts from outside the log that"
+    " explain the shared work, such as one owner, a course or an evaluation."
+)
+
+NO_FAMILY = (
+    "Only families of calls that share a prompt structure, or another rare trait, across enough accounts"
+    " are tested; the calls of this account share none."
+)
+
+NEAR_A_FINDING = (
+    "Some of its calls fit a family that was found, and none of its own evidence stands without them."
+)
+
+OTHER_KEY = (
+    "More calls that share their structure with other accounts, a longer log, or the right key: under"
+    " another key than the run's the account cannot be recognised."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One answer in sentences. `ident` is the campaign's digest, or None for an account."""
+
+    subject: Literal["campaign", "account"]
+    ident: str | None
+    verdict: Literal["campaign", "watch", "not-listed", "not-tested"]
+    what: tuple[str, ...]
+    why: tuple[str, ...]
+    why_not: tuple[str, ...]
+    what_would_change: tuple[str, ...]
+
+
+def explain(run_dir: Path, name: str, account_key: int | None) -> Explanation:
+    """Explain a campaign (its id or a prefix of six) or an account (its id).
+
+    `account_key` is the account's pseudonym under the run's key. It finds accounts that were tested and
+    cleared, whose ids a run does not keep; None where the caller has no key.
+
+    Raises:  unknown-name, ambiguous-name, not-a-run, broken-run, unknown-schema-version.
+    """
+    run = reading.read(run_dir)
+    campaign = _campaign_named(run, name)
+    if campaign is not None:
+        return _of_campaign(run, campaign)
+    rows = reading.account_rows(run_dir, "account_id", name)
+    if rows:
+        return _of_found_account(run, rows)
+    if account_key is None:
+        raise Error(
+            "unknown-name",
+            "no campaign and no found or watched account of this run has that name",
+            hint="campaign ids are in campaigns.jsonl, account ids in accounts.parquet",
+            where=str(run_dir),
+        )
+    calls = reading.considered_groups(run_dir, account_key)
+    by_id = {group.group_id: group for group in run.groups}
+    tested = [(by_id[group_id], n) for group_id, n in calls.items() if group_id in by_id]
+    if tested:
+        return _of_tested_account(run, sorted(tested, key=lambda pair: (-pair[1], pair[0].group_id)))
+    return _of_untested_account(run)
+
+
+def show(explanation: Explanation, console: Console) -> None:
+    """Print an explanation as headed sentences."""
+    sections = (
+        ("What", explanation.what),
+        ("Why", explanation.why),
+        ("Why perhaps not", explanation.why_not),
+        ("What would change it", explanation.what_would_change),
+    )
+    for number, (title, sentences) in enumerate(sections):
+        if number:
+            console.print()
+        console.print(Text(title, style="bold"))
+        for sentence in sentences or ("Nothing is recorded.",):
+            console.print(Padding(Text(wording.printable(sentence)), (0, 0, 0, 2), expand=False))
+
+
+def _campaign_named(run: reading.Run, name: str) -> Campaign | None:
+    if len(name) < PREFIX_CHARS_MIN:
+        return None
+    fitting = [campaign for campaign in run.campaigns if campaign.campaign_id.startswith(name)]
+    exact = [campaign for campaign in fitting if campaign.campaign_id == name]
+    if len(fitting) > 1 and not exact:
+        raise Error(
+            "ambiguous-name",
+            f"{len(fitting)} campaigns begin with that prefix, expected one",
+            hint="give more digits of the campaign id",
+            where=str(run.directory / "campaigns.jsonl"),
+        )
+    found = exact or fitting
+    return found[0] if found else None
+
+
+def _of_campaign(run: reading.Run, campaign: Campaign) -> Explanation:
+    groups = run.groups_of(campaign)
+    return Explanation(
+        subject="campaign",
+        ident=campaign.campaign_id,
+        verdict="campaign",
+        what=(wording.summary_of(campaign), _listed(run, campaign), wording.SUSPICION),
+        why=(
+            *(evidence_line(item) for item in wording.strongest(campaign.evidence)),
+            *_reasons(groups),
+        ),
+        why_not=(
+            *(evidence_line(item) for item in wording.strongest(campaign.counter_evidence)),
+            *_blind_spots(run),
+        ),
+        what_would_change=tuple(wording.would_change(groups)),
+    )
+
+
+def _listed(run: reading.Run, campaign: Campaign) -> str:
+    return (
+        f"It is listed with a q-value of {wording.probability(campaign.q_value)}"
+        f" at a false-discovery rate of {wording.percent(run.facts.fdr)}."
+    )
+
+
+def _of_found_account(run: reading.Run, rows: Sequence[reading.AccountRow]) -> Explanation:
+    in_campaign = [row for row in rows if row.verdict == "campaign"]
+    by_id = {campaign.campaign_id: campaign for campaign in run.campaigns}
+    campaigns = [by_id[row.campaign_id] for row in rows if row.campaign_id in by_id]
+    groups = [group for campaign in campaigns for group in run.groups_of(campaign)]
+    what = [_standing(row) for row in rows]
+    what.append(wording.SUSPICION if in_campaign else "Watching calls for no measure.")
+    why_not = [_outside(row) for row in in_campaign if row.campaign_events_count < row.events_count]
+    for campaign in campaigns:
+        why_not += [evidence_line(item) for item in wording.strongest(campaign.counter_evidence)]
+    return Explanation(
+        subject="account",
+        ident=None,
+        verdict="campaign" if in_campaign else "watch",
+        what=tuple(what),
+        why=tuple(
+            f"Campaign {wording.short(campaign.campaign_id)}: {evidence_line(item)}"
+            for campaign in campaigns
+            for item in wording.strongest(campaign.evidence)
+        )
+        or (NEAR_A_FINDING,),
+        why_not=(*why_not, *_blind_spots(run)),
+        what_would_change=(OUTSIDE_FACTS, *wording.would_change(groups)),
+    )
+
+
+def _standing(row: reading.AccountRow) -> str:
+    campaign = "a campaign" if row.campaign_id is None else f"campaign {wording.short(row.campaign_id)}"
+    share = (
+        f"{wording.count(row.campaign_events_count)} of its {wording.counted(row.events_count, 'call')}"
+        f" ({wording.percent(row.campaign_events_count / max(1, row.events_count))})"
+    )
+    if row.verdict == "watch":
+        return f"The account is under watch near {campaign}: {share} fit it, too few to stand on their own."
+    membership = "" if row.membership is None else f" with membership {row.membership:.2f} of 1"
+    return f"The account is listed in {campaign}{membership}: {share} belong to it."
+
+
+def _outside(row: reading.AccountRow) -> str:
+    outside = row.events_count - row.campaign_events_count
+    return (
+        f"{wording.counted(outside, 'call')} of the account lie outside the campaign and count for nothing;"
+        " it may serve several people, only some of whom take part."
+    )
+
+
+def _of_tested_account(run: reading.Run, tested: Sequence[tuple[Group, int]]) -> Explanation:
+    families = (
+        wording.counted(len(tested), "tested family")
+        if len(tested) == 1
+        else (f"{wording.count(len(tested))} tested families")
+    )
+    told = tested[:GROUPS_MAX]
+    what = [f"The account had calls in {families} and is neither listed nor watched."]
+    if len(tested) > len(told):
+        what.append(f"The {len(told)} with most of its calls are told here.")
+    why = [
+        f"{wording.counted(n, 'call')} in family {wording.short(group.group_id)}"
+        f" ({wording.OUTCOMES[group.outcome].lower()}): {_why_unlisted(group)}"
+        for group, n in told
+    ]
+    against = [evidence_line(item) for group, _ in told for item in wording.strongest(group.evidence)]
+    return Explanation(
+        subject="account",
+        ident=None,
+        verdict="not-listed",
+        what=tuple(what),
+        why=tuple(why),
+        why_not=(*dict.fromkeys(against), *_blind_spots(run)),
+        what_would_change=tuple(wording.would_change([group for group, _ in told])),
+    )
+
+
+def _why_unlisted(group: Group) -> str:
+    if group.outcome == "extraction-campaign":
+        return "the family is a campaign, yet this account's own calls do not carry it."
+    return group.reason
+
+
+def _of_untested_account(run: reading.Run) -> Explanation:
+    return Explanation(
+        subject="account",
+        ident=None,
+        verdict="not-tested",
+        what=(
+            "No call of an account with this name was in a tested family.",
+            "A run keeps no list of all accounts, so a name that is not in the log looks the same.",
+        ),
+        why=(NO_FAMILY,),
+        why_not=(
+            "Not tested is not the same as cleared: nothing was concluded about the account.",
+            *_blind_spots(run),
+        ),
+        what_would_change=(OTHER_KEY,),
+    )
+
+
+def _reasons(groups: Sequence[Group]) -> list[str]:
+    return list(dict.fromkeys(wording.printable(group.reason) for group in groups if group.reason))
+
+
+def _blind_spots(run: reading.Run) -> list[str]:
+    skipped = [f"{signal.ident} could not run: {signal.reason}" for signal in run.skipped()]
+    lost = [
+        f"The log had losses: {wording.loss_line(name, n)}."
+        for name, n in reading.losses_of(run.facts).items()
+    ]
+    return [*skipped, *lost]

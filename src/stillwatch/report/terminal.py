@@ -1,0 +1,170 @@
+"""What a person wants to see when a run has ended, and the same as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from stillwatch.finding import Campaign, Evidence
+from stillwatch.report import reading, wording
+
+CAMPAIGNS_MAX = 20
+"""Rows that fit a screen; `campaigns.jsonl` has them all."""
+
+REASONS_MAX = 3
+"""Sentences of evidence under each campaign; the report has them all."""
+
+
+def summary(run_dir: Path, console: Console) -> None:
+    """Print what a run found, what it cleared, what it could not look at, and where the report is.
+
+    Raises:  not-a-run, broken-run, unknown-schema-version.
+    """
+    run = reading.read(run_dir)
+    facts = run.facts
+    console.print(Text(wording.headline(len(run.campaigns)), style="bold"))
+    console.print(Text(_log_line(facts)))
+    if run.campaigns:
+        console.print()
+        console.print(_campaigns_table(run, console.is_terminal))
+        if len(run.campaigns) > CAMPAIGNS_MAX:
+            console.print(Text(f"{CAMPAIGNS_MAX} of {wording.count(len(run.campaigns))} campaigns"))
+        for campaign in run.campaigns[:CAMPAIGNS_MAX]:
+            _reasons(campaign, console)
+        console.print()
+        console.print(Text(wording.certainty(facts)))
+    else:
+        console.print(Text(wording.UNSEEN))
+    for label, text in _notes(run):
+        console.print()
+        console.print(Text(label, style="bold"))
+        for line in text:
+            console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
+    console.print()
+    console.print(Text(wording.SUSPICION))
+    console.print(Text(f"Report: {wording.printable(str(run_dir / 'report.html'))}"), soft_wrap=True)
+
+
+def summary_json(run_dir: Path) -> dict[str, object]:
+    """Give the same summary as plain values for JSON.
+
+    Raises:  not-a-run, broken-run, unknown-schema-version.
+    """
+    run = reading.read(run_dir)
+    facts = run.facts
+    return {
+        "window": {"start": facts.window.start, "end": facts.window.end},
+        "events_count": facts.events_count,
+        "accounts_count": facts.accounts_count,
+        "rejected_count": facts.rejected_count,
+        "fdr": facts.fdr,
+        "campaigns_count": len(run.campaigns),
+        "campaigns": [_campaign_json(campaign) for campaign in run.campaigns],
+        "cleared": dict(sorted(Counter(group.outcome for group in run.cleared()).items())),
+        "watched_count": reading.verdict_count(run_dir, "watch"),
+        "skipped": [{"signal": signal.ident, "reason": signal.reason} for signal in run.skipped()],
+        "losses": dict(reading.losses_of(facts)),
+        "saturated": [
+            {"bound": item.bound, "value": item.value, "note": item.note} for item in facts.saturated
+        ],
+        "report": str(run_dir / "report.html"),
+    }
+
+
+def _log_line(facts: reading.Facts) -> str:
+    accounts = wording.counted(facts.accounts_count, "account")
+    read = f"{wording.counted(facts.events_count, 'call')} by {accounts}"
+    if facts.window.start is None:
+        return read
+    return f"{read}, {wording.moment(facts.window.start)} to {wording.moment(facts.window.end)}"
+
+
+def _campaigns_table(run: reading.Run, decorated: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if decorated else None, pad_edge=False)
+    table.add_column("Campaign", no_wrap=True)
+    table.add_column("Accounts", justify="right", no_wrap=True)
+    table.add_column("Calls", justify="right", no_wrap=True)
+    table.add_column("First call", no_wrap=True)
+    table.add_column("Last call", no_wrap=True)
+    table.add_column("q-value", justify="right", no_wrap=True)
+    for campaign in run.campaigns[:CAMPAIGNS_MAX]:
+        table.add_row(
+            Text(wording.short(campaign.campaign_id)),
+            wording.count(campaign.accounts_count),
+            wording.count(campaign.events_count),
+            _stamp(campaign.first_seen),
+            _stamp(campaign.last_seen),
+            wording.probability(campaign.q_value),
+        )
+    return table
+
+
+def _stamp(rfc3339: str) -> str:
+    """Write a time in sixteen columns, so that the table fits eighty."""
+    return rfc3339[:16].replace("T", " ")
+
+
+def _reasons(campaign: Campaign, console: Console) -> None:
+    console.print()
+    console.print(Text(f"Why {wording.short(campaign.campaign_id)}", style="bold"))
+    for item in wording.strongest(campaign.evidence)[:REASONS_MAX]:
+        console.print(Padding(Text(evidence_line(item)), (0, 0, 0, 2), expand=False))
+    against = len(campaign.counter_evidence)
+    if against:
+        said = "One statement speaks" if against == 1 else f"{against} statements speak"
+        console.print(Padding(Text(f"{said} against it; see the report."), (0, 0, 0, 2), expand=False))
+
+
+def evidence_line(item: Evidence) -> str:
+    """Write one piece of evidence on a line, its signal and p-value behind it."""
+    p = "" if item.p_value is None else f", p = {wording.probability(item.p_value)}"
+    return f"{wording.printable(item.statement)} [{wording.printable(item.signal)}{p}]"
+
+
+def _notes(run: reading.Run) -> list[tuple[str, list[str]]]:
+    facts = run.facts
+    cleared: Counter[str] = Counter(group.outcome for group in run.cleared())
+    lines = {
+        "Looked at and cleared": [
+            f"{wording.count(cleared[outcome])} × {wording.OUTCOMES[outcome].lower()}"
+            for outcome in wording.OUTCOMES
+            if cleared[outcome]
+        ],
+        "Under watch": [wording.counted(n, "account")]
+        if (n := reading.verdict_count(run.directory, "watch"))
+        else [],
+        "Signals skipped": [
+            f"{wording.printable(signal.ident)}: {wording.printable(signal.reason)}"
+            for signal in run.skipped()
+        ],
+        "Losses in the log": [wording.loss_line(name, n) for name, n in reading.losses_of(facts).items()],
+        "Records rejected": [
+            f"{wording.count(n)} × {wording.printable(reason)}"
+            for reason, n in sorted(facts.rejected_by_reason.items())
+        ],
+        "Bounds that were hit": [
+            f"{wording.printable(item.bound)} at {wording.figure(item.value)}: {wording.printable(item.note)}"
+            for item in facts.saturated
+        ],
+    }
+    return [(label, text) for label, text in lines.items() if text]
+
+
+def _campaign_json(campaign: Campaign) -> dict[str, object]:
+    return {
+        "campaign_id": campaign.campaign_id,
+        "accounts_count": campaign.accounts_count,
+        "events_count": campaign.events_count,
+        "output_tokens": campaign.output_tokens,
+        "first_seen": campaign.first_seen,
+        "last_seen": campaign.last_seen,
+        "q_value": campaign.q_value,
+        "signals": [item.signal for item in wording.strongest(campaign.evidence)],
+        "techniques": list(campaign.techniques),
+    }
