@@ -1,0 +1,1 @@
+"""Extraction campaigns: one way to run them a file, each at any size."""

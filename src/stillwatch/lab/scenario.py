@@ -1,0 +1,160 @@
+"""Named worlds: which look-alikes and campaigns live in each, and at what size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from stillwatch.errors import Error
+from stillwatch.lab.campaigns.clean_pool import CleanPool
+from stillwatch.lab.campaigns.compact import Compact
+from stillwatch.lab.campaigns.injected import Injected
+from stillwatch.lab.campaigns.pool import Pool
+from stillwatch.lab.campaigns.swarm import Swarm
+from stillwatch.lab.lookalikes.batch_job import BatchJob
+from stillwatch.lab.lookalikes.classroom import Classroom
+from stillwatch.lab.lookalikes.enterprise import Enterprise
+from stillwatch.lab.lookalikes.evaluation import Evaluation
+from stillwatch.lab.lookalikes.harness import Harness
+from stillwatch.lab.lookalikes.reseller import Reseller
+from stillwatch.lab.lookalikes.viral import Viral
+from stillwatch.lab.traffic import Actor, Ground
+
+START_US = 1_789_430_400_000_000
+"""2026-09-15T00:00:00Z, a Tuesday: worlds begin then whatever today is, so that a seed says all."""
+
+CALLS_MIN = 1_000
+"""Below it most groups would be a single account."""
+
+
+class Spec(Protocol):
+    """A look-alike or campaign as a scenario names it: a frozen dataclass of knobs."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def accounts(self) -> int: ...
+
+    @property
+    def calls(self) -> float: ...
+
+    def settle(self, ground: Ground) -> Actor: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A world to simulate.
+
+    `calls` is its usual size; a smaller world has smaller groups. In a larger one they stay as they
+    are, except where `scales` is set: then they grow with it, by a square root in number (each with a
+    prompt of its own) and a square root in accounts.
+    """
+
+    name: str
+    title: str
+    calls: int
+    lookalikes: tuple[Spec, ...]
+    campaigns: tuple[Spec, ...] = ()
+    scales: bool = False
+    hours: int = 24
+
+    def cast(self, calls: int) -> tuple[Spec, ...]:
+        """Return the groups of a world of `calls` calls.
+
+        Raises:  Error("calls-too-few") where they would be most of the traffic.
+        """
+        if calls < CALLS_MIN:
+            raise Error(
+                "calls-too-few",
+                f"got {calls} calls, expected at least {CALLS_MIN}",
+                hint=f"pass --calls {CALLS_MIN}",
+            )
+        size = calls / self.calls
+        if size > 1.0 and not self.scales:
+            return self.lookalikes + self.campaigns
+        copies = max(round(size**0.5), 1)
+        specs = self.lookalikes + self.campaigns
+        return tuple(_grown(spec, size / copies, copy, copies) for spec in specs for copy in range(copies))
+
+
+def _grown(spec: Spec, factor: float, copy: int, copies: int) -> Spec:
+    """Return one copy of a group, larger or smaller by the factor."""
+    name = f"{spec.name}-{copy + 1}" if copies > 1 else spec.name
+    accounts = max(round(spec.accounts * factor), 1)
+    changed: dict[str, Any] = {"name": name, "accounts": accounts}
+    if hasattr(spec, "calls_each"):
+        changed["calls_each"] = spec.calls_each * spec.accounts * factor / accounts
+    knobs: Any = spec
+    grown: Spec = replace(knobs, **changed)
+    return grown
+
+
+_DEMO_LOOKALIKES: tuple[Spec, ...] = (
+    Harness(),
+    Classroom(),
+    Evaluation(),
+    Enterprise(),
+    Reseller(),
+    BatchJob("nightly-batch"),
+    BatchJob("judge-pipeline", accounts=6, judge=True),
+    Viral(),
+)
+
+_BENCH_LOOKALIKES: tuple[Spec, ...] = (
+    Harness("harness", accounts=4_000, calls_each=12.0),
+    Harness("harness-research", accounts=300, calls_each=30.0, which=2),
+    Classroom("classroom", accounts=300),
+    Classroom("evening-course", accounts=60, calls_each=20.0, at_hour=18.0, items=4),
+    Evaluation("evaluation", accounts=240, organisations=12, calls_each=120.0),
+    Evaluation("evaluation-small", accounts=20),
+    Enterprise("enterprise", accounts=500, calls_each=25.0),
+    Enterprise("university", accounts=1_200, calls_each=6.0, exits=8),
+    Reseller("reseller", accounts=4, calls_each=8_000.0),
+    BatchJob("nightly-batch", accounts=60, calls_each=350.0),
+    BatchJob("judge-pipeline", accounts=60, calls_each=350.0, judge=True),
+    Viral("viral", accounts=4_000, calls_each=3.0, which=1),
+    Viral("viral-small", accounts=300, calls_each=5.0, which=2),
+)
+
+_BENCH_CAMPAIGNS: tuple[Spec, ...] = (
+    Pool("pool", accounts=240),
+    CleanPool("clean-pool", accounts=300),
+    CleanPool("trajectories", accounts=120, calls_each=30.0, form="trajectory_with_preamble", cover=0.2),
+    Swarm("swarm", accounts=4_000),
+    Compact("compact", accounts=60),
+    Injected("injected", accounts=300, calls_each=15.0),
+)
+
+SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
+    {
+        scenario.name: scenario
+        for scenario in (
+            Scenario(
+                "demo", "a day with two hidden campaigns and the commonest look-alikes", 250_000,
+                _DEMO_LOOKALIKES, (Pool(), CleanPool()),
+            ),
+            Scenario("quiet", "the same day without any campaign", 250_000, _DEMO_LOOKALIKES),
+            Scenario(
+                "bench", "six campaigns, about 3 % of the calls, and every look-alike at their sizes",
+                2_000_000, _BENCH_LOOKALIKES, _BENCH_CAMPAIGNS, scales=True,
+            ),
+        )
+    }
+)  # fmt: skip
+
+
+def scenario_named(name: str) -> Scenario:
+    """Return a scenario by its name.
+
+    Raises:  Error("unknown-scenario").
+    """
+    if name not in SCENARIOS:
+        raise Error(
+            "unknown-scenario",
+            "there is no scenario of that name",
+            hint=f"choose one of {', '.join(SCENARIOS)}",
+        )
+    return SCENARIOS[name]

@@ -1,0 +1,148 @@
+"""A simulated day of traffic: honest callers, look-alikes and hidden campaigns, in order of time.
+
+The same scenario, seed and number of calls give the same rows, whatever the size of the batches.
+Memory holds the accounts, the planned work lists and one slot of calls, not the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch.event import EVENT_SCHEMA
+from stillwatch.lab import population
+from stillwatch.lab.render import Renderer
+from stillwatch.lab.roster import account_table, hex_text
+from stillwatch.lab.scenario import START_US, Scenario
+from stillwatch.lab.streams import Keys, mix, name_key
+from stillwatch.lab.traffic import CALL, HOUR_US, Actor, Ground, Records, Slot
+
+SLOT_CALLS_MAX = 400_000
+"""An hour with more calls is drawn in parts: a slot's drafts and texts must fit in memory."""
+
+BATCH_ROWS = 16_384
+
+TRUTH_CALL_SCHEMA = pa.schema([("event_id", pa.string()), ("campaign", pa.string())])
+TRUTH_ACCOUNT_SCHEMA = pa.schema(
+    [("account_id", pa.string()), ("class", pa.string()), ("group", pa.string()), ("campaign", pa.string())]
+)
+"""`class` is the sort of account, `group` the one it belongs to, `campaign` null for honest accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some events in order of time, and which of them are a campaign's."""
+
+    events: pa.RecordBatch
+    truth: pa.RecordBatch
+
+
+@dataclass(slots=True)
+class World:
+    """A settled population and the stream of its calls."""
+
+    scenario: Scenario
+    seed: int
+    calls: int
+    ground: Ground
+    actors: tuple[Actor, ...]
+    batch_rows: int = BATCH_ROWS
+    _first: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        sizes = [len(actor.roster) for actor in self.actors]
+        self._first = [sum(sizes[:index]) for index in range(len(sizes))]
+
+    @property
+    def accounts_count(self) -> int:
+        """How many accounts the world has, whether or not they call."""
+        return sum(len(actor.roster) for actor in self.actors)
+
+    def accounts(self) -> pa.Table:
+        """Return every account of the world, whether or not it called."""
+        return account_table(self._roster())
+
+    def truth_accounts(self) -> pa.Table:
+        """Return the class of every account, and the campaign it works for."""
+        sizes = [len(actor.roster) for actor in self.actors]
+        names = [actor.name for actor in self.actors]
+        labels = [actor.label for actor in self.actors]
+        campaigns = [a.name if a.label == "campaign" else None for a in self.actors]
+        which = pa.array(np.repeat(np.arange(len(sizes)), sizes))
+        columns = [
+            hex_text(self._roster()["key"], "acct_"),
+            *(pa.array(values, pa.string()).take(which) for values in (labels, names, campaigns)),
+        ]
+        return pa.Table.from_arrays(columns, schema=TRUTH_ACCOUNT_SCHEMA)
+
+    def events(self) -> Iterator[pa.RecordBatch]:
+        """Yield the log in order of time."""
+        for chunk in self.chunks():
+            yield chunk.events
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Yield the log in order of time, each batch with the calls in it that campaigns made."""
+        renderer = Renderer(self._roster(), self.ground.profiles)
+        names = pa.array([actor.name for actor in self.actors], pa.string())
+        for slot, calls in self._slots():
+            keys = self._event_keys(slot, len(calls))
+            for start in range(0, len(calls), self.batch_rows):
+                some = calls[start : start + self.batch_rows]
+                batch = renderer.write(some, keys[start : start + self.batch_rows])
+                ours = np.flatnonzero(some["organised"])
+                owner = np.searchsorted(self._first, some["account"][ours], side="right") - 1
+                truth = pa.RecordBatch.from_arrays(
+                    [batch.column("event_id").take(pa.array(ours)), names.take(pa.array(owner))],
+                    schema=TRUTH_CALL_SCHEMA,
+                )
+                yield Chunk(batch, truth)
+
+    def _slots(self) -> Iterator[tuple[Slot, Records]]:
+        """Yield each slot's calls in order of time; what runs beyond its end is carried to the next."""
+        parts = max(-(-self.calls // (self.scenario.hours * SLOT_CALLS_MAX)), 1)
+        length = HOUR_US // parts
+        carried = np.zeros(0, CALL)
+        for index in range(self.scenario.hours * parts):
+            start = self.ground.start_us + index // parts * HOUR_US + index % parts * length
+            end = (
+                start + length
+                if (index + 1) % parts
+                else self.ground.start_us + (index // parts + 1) * HOUR_US
+            )
+            slot = Slot(index, start, end)
+            drafts = [carried]
+            for first, actor in zip(self._first, self.actors, strict=True):
+                draft = actor.draft(slot)
+                draft["account"] += first
+                drafts.append(draft)
+            calls = np.concatenate(drafts)
+            calls = calls[np.argsort(calls["time"], kind="stable")]
+            done = int(np.searchsorted(calls["time"], end))
+            carried = calls[done:]
+            yield slot, calls[:done]
+
+    def _event_keys(self, slot: Slot, count: int) -> Keys:
+        """Return identifiers that are unique in the world: a bijection of (slot, place in the slot)."""
+        base = name_key(self.seed, "events", self.scenario.name, self.calls)
+        return mix(np.arange(count, dtype=np.uint64) + np.uint64(slot.index << 40), base & 0xFFFFFFFF)
+
+    def _roster(self) -> Records:
+        return np.concatenate([actor.roster for actor in self.actors])
+
+
+def simulate(scenario: Scenario, seed: int, calls: int) -> World:
+    """Settle the population of a world of about `calls` calls (within 5 % at 100,000 and more).
+
+    Raises:  Error("calls-too-few").
+    """
+    ground = Ground(seed, START_US, scenario.hours)
+    specs = scenario.cast(calls)
+    honest = max(calls - sum(spec.calls for spec in specs), 0.0)
+    actors = (*population.settle(ground, honest * 24.0 / scenario.hours), *(s.settle(ground) for s in specs))
+    return World(scenario, seed, calls, ground, actors)
+
+
+__all__ = ["EVENT_SCHEMA", "Chunk", "World", "simulate"]
