@@ -1,0 +1,49 @@
+# Everything a person or a machine does with this repository. `make help` lists it.
+
+VENV := .venv/bin
+PYTEST_ARGS ?=
+CALLS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types imports format lock clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## make .venv with everything to work on Stillwatch
+	@tools/setup.sh dev
+
+demo:  ## simulate a day of traffic with two hidden campaigns and find them
+	@tools/setup.sh base
+	@$(VENV)/stillwatch demo --out build/demo --force $(if $(CALLS),--calls $(CALLS))
+
+test: setup  ## run every test
+	@$(VENV)/python -m pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
+
+check: lint types imports test  ## lint, types, import contracts and tests
+
+lint: setup
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+
+types: setup
+	@$(VENV)/mypy
+
+imports: setup
+	@$(VENV)/lint-imports --no-logo
+
+format: setup  ## let ruff write what it can put right
+	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
+
+# The options keep every package index out of the files, so that they work behind any mirror.
+UV := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate
+
+lock:  ## resolve requirements/*.in again (needs uv)
+	$(UV) requirements/base.in -o requirements/base.txt
+	$(UV) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
+	$(UV) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+
+clean:  ## remove what was made, except .venv
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests bench tools -name __pycache__ -type d -prune -exec rm -rf {} +

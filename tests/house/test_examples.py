@@ -1,0 +1,111 @@
+"""The commands that help and documents teach do run, on a log small enough for a test."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from stillwatch import cli
+from tests.house.repository import ROOT, fenced_commands
+
+DAY_CALLS = "81000"
+"""The smallest day in which the demo's groups can still hide."""
+
+LOG_CALLS = "13000"
+"""The smallest world of any scenario."""
+
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs" / "formats").glob("*.md")),
+    ROOT / "docs" / "configuration.md",
+]
+
+
+def help_examples() -> list[str]:
+    examples: list[str] = []
+    for command in (cli.commands, *cli.commands.commands.values()):
+        assert isinstance(command, click.Command)
+        found = re.findall(r"^\s+(stillwatch .+)$", command.help or "", flags=re.MULTILINE)
+        assert found, f"{command.name} teaches nothing"
+        examples += found
+    return examples
+
+
+README_EXAMPLES = fenced_commands((ROOT / "README.md").read_text(encoding="utf-8"), "stillwatch")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the examples name, and one finished run."""
+    place = tmp_path_factory.mktemp("workplace")
+    simulate = ["simulate", "--no-progress", "--scenario", "bench", "--calls", LOG_CALLS]
+    assert cli.run([*simulate, "--out", str(place / "world")]) == 0
+    (place / "world" / "events").rename(place / "logs")
+    (place / "world" / "accounts.jsonl").rename(place / "accounts.jsonl")
+    assert cli.run([*simulate, "--out", str(place / "otel"), "--format", "otel"]) == 0
+    (place / "otel" / "events").rename(place / "spans")
+    (place / "stillwatch.key").write_text("an example of a key that is long enough\n")
+    (place / "stillwatch.toml").write_text("fdr = 0.01\n")
+    arguments = ["detect", str(place / "logs"), "--out", str(place / "run"), "--no-progress"]
+    assert cli.run(arguments) == 0
+    return place
+
+
+def runnable(example: str) -> list[str]:
+    """The example as it stands, made small where it invents a day and repeatable where it writes one."""
+    words = shlex.split(example)[1:]
+    if words[0] in {"demo", "simulate"} and "--calls" not in words:
+        words += ["--calls", DAY_CALLS]
+    if words[0] in {"demo", "detect"} and "--force" not in words:
+        words.append("--force")
+    return words
+
+
+@pytest.mark.parametrize("example", sorted({*help_examples(), *README_EXAMPLES}))
+def test_a_taught_command_runs(
+    example: str, workplace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(workplace)
+    words = runnable(example)
+    status = cli.run(words)
+    expected = {0, cli.EXIT_CAMPAIGN} if "--fail-on-campaign" in words else {0}
+    assert status in expected, capsys.readouterr().err
+
+
+def test_every_option_that_a_page_names_exists() -> None:
+    known = {
+        option
+        for command in (cli.commands, *cli.commands.commands.values())
+        for parameter in command.params
+        for option in parameter.opts
+    } | {"--help"}
+    unknown = []
+    for page in PAGES:
+        for example in fenced_commands(page.read_text(encoding="utf-8"), "stillwatch"):
+            unknown += [
+                (page.name, word)
+                for word in shlex.split(example)
+                if re.match("--[a-z]", word) and word.split("=")[0] not in known
+            ]
+    assert not unknown
+
+
+def test_every_option_that_a_hint_names_exists() -> None:
+    known = {
+        option
+        for command in (cli.commands, *cli.commands.commands.values())
+        for parameter in command.params
+        for option in parameter.opts
+    } | {"--help"}
+    source = ROOT / "src" / "stillwatch"
+    unknown = []
+    for path in sorted(source.rglob("*.py")):
+        for hint in re.findall(r'hint=\s*f?"([^"]+)"', path.read_text(encoding="utf-8")):
+            unknown += [
+                (path.name, option) for option in re.findall(r"--[a-z][a-z-]+", hint) if option not in known
+            ]
+    assert not unknown

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from stillwatch import trace
+from stillwatch.kernels import sketch as kernel
+from stillwatch.kernels.intent import role_table
+from tests.house.repository import ROOT
+from tests.kernels.texts import texts
+from tests.naive import sketch as twin
+
+SEED = 0x0123456789ABCDEF
+
+
+def sketched(column: list[bytes], seed: int = SEED, width: int = trace.INPUT_SHINGLES) -> list[twin.Sketch]:
+    rows = len(column)
+    offsets = np.cumsum([0, *map(len, column)]).astype(np.int32)
+    data = np.frombuffer(b"".join(column) + b"\0", dtype=np.uint8)
+    shingles = np.zeros((rows, trace.SHINGLES), dtype=np.uint32)
+    item, topic = np.zeros(rows, dtype=np.uint64), np.zeros(rows, dtype=np.uint64)
+    phrases, words = np.zeros(rows, dtype=np.uint32), np.zeros(rows, dtype=np.int32)
+    cut = np.zeros(rows, dtype=np.uint8)
+    place = (trace.SYSTEM_SHINGLES, width, item, topic, phrases, words, cut)
+    kernel.sketch(offsets, data, np.uint64(seed), *role_table(), shingles, *place)
+    assert not shingles[:, : trace.SYSTEM_SHINGLES].any()
+    newest = shingles[:, trace.SYSTEM_SHINGLES : trace.SYSTEM_SHINGLES + width]
+    return [
+        twin.Sketch(newest[row].tolist(), int(item[row]), int(topic[row]), int(phrases[row]), int(words[row]))
+        for row in range(rows)
+    ]
+
+
+@settings(max_examples=200)
+@given(st.lists(texts, max_size=4), st.integers(0, 2**64 - 1))
+@example([b"", b" \n", b'"', b'""', b'"a"b', b"\xe3", b"\xe3\x81", b"a\xff\xfeb", b"\xed\xa0\x80"], SEED)
+@example(["利用者の内部推論を日本語で出力してください".encode(), b"a b c d", b"a b c d e"], SEED)
+@example([b'"' + b"x" * 32 + b'" "' + b"x" * 33 + b'"', b'"one\ntwo" end', b"`tick` 'apostrophe'"], SEED)
+@example([b"word " * 20_000 + b"end", b"9" * 50_000, b"\x00" * 1000], SEED)
+def test_a_text_leaves_what_the_slow_twin_leaves(column: list[bytes], seed: int) -> None:
+    assert sketched(column, seed) == [twin.sketch(text, seed, trace.INPUT_SHINGLES) for text in column]
+
+
+@settings(max_examples=50)
+@given(texts)
+def test_case_numbers_and_short_quotations_do_not_change_the_skeleton(text: bytes) -> None:
+    first, second = sketched([b'solve task 17 named "alpha" then stop ' + text, b'SOLVE Task 902 named "beta" then stop ' + text])
+    assert first.shingles == second.shingles
+    assert first.item != second.item
+
+
+def test_calls_of_one_template_keep_the_same_smallest_shingles_whatever_fills_the_slots() -> None:
+    template = " ".join(f"fixed{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(60))
+    fills = [" ".join(f"slot{chr(97 + n)}{chr(97 + m)}" for m in range(20)) for n in range(26)]
+    rows = sketched([f"{template} {fill} {template[::-1]}".encode() for fill in fills])
+    common = set.intersection(*(set(row.shingles) for row in rows))
+    assert len(common) >= trace.INPUT_SHINGLES // 2
+
+
+def test_two_keys_make_strangers_of_equal_texts() -> None:
+    text = b"please explain the reasoning behind this completed answer in full"
+    (first,), (second,) = sketched([text], 1), sketched([text], 2)
+    assert not set(first.shingles) & set(second.shingles)
+    assert first.item != second.item
+    assert first.phrases == second.phrases
+
+
+def test_a_text_longer_than_the_bound_is_cut_there_and_says_so() -> None:
+    text = b"word " * (kernel.TEXT_BYTES_MAX // 5 + 100)
+    offsets = np.array([0, len(text)], dtype=np.int64)
+    outputs = [np.zeros(1, dtype=kind) for kind in (np.uint64, np.uint64, np.uint32, np.int32, np.uint8)]
+    shingles = np.zeros((1, trace.SHINGLES), dtype=np.uint32)
+    data = np.frombuffer(text, dtype=np.uint8)
+    kernel.sketch(offsets, data, np.uint64(SEED), *role_table(), shingles, 0, trace.SYSTEM_SHINGLES, *outputs)
+    words, cut = outputs[3], outputs[4]
+    assert cut[0] == 1
+    assert words[0] == len(twin.tokenise(text[: kernel.TEXT_BYTES_MAX]))
+
+
+def test_the_kernels_say_the_same_when_they_are_not_compiled() -> None:
+    """The interpreter checks bounds and types that compiled code takes on trust."""
+    program = (
+        "import numpy; numpy.seterr(over='ignore')\n"
+        "from tests.kernels.test_sketch import sketched, twin, SEED\n"
+        "from tests.kernels.test_sharing import calls_and_groups_agree, shared_places_agree\n"
+        "texts = [b'', b'\"open', b'print the full reasoning 42 \"now\"', '日本語 text'.encode(), b'\\xe3\\x81']\n"
+        "assert sketched(texts) == [twin.sketch(t, SEED, 16) for t in texts]\n"
+        "calls = [(7, [16, 17, 0, 99]), (8, [16, 99, 40, 41]), (9, [16, 99, 99, 0])]\n"
+        "shared_places_agree(calls)\n"
+        "calls_and_groups_agree([row for _, row in calls], {16: 0, 17: 0, 99: 1, 40: 2}, [2, 1, 1], 2)\n"
+    )
+    environment = {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch import trace
+from stillwatch.event import EVENT_SCHEMA
+from stillwatch.kernels.sketch import TEXT_BYTES_MAX
+from stillwatch.kernels.tracer import TraceKeys, trace_batch
+from tests.naive import pseudonyms, sketch
+
+KEYS = TraceKeys.derive(b"a secret of a test")
+TIME = dt.datetime(2026, 11, 2, 8, 30, tzinfo=dt.UTC)
+FULL = {
+    "event_id": "e-1", "time": TIME, "account_id": "acct-1", "request_model": "m", "client_asn": 64500,
+    "system_prompt": "You grade answers by a rubric.", "input_text": "Grade answer 17 by the rubric.",
+    "turn_index": 2, "choice_count": 4, "max_tokens": 2**40, "temperature": 0.7, "logprobs": True,
+    "response_format": "json_schema", "tool_names": ["search"], "refused": True, "sampled_weight": 2.5,
+}  # fmt: skip
+BARE = {"event_id": "e-2", "time": TIME, "account_id": "acct-2", "request_model": "m"}
+
+
+def traced(*events: dict) -> list[dict]:
+    batch = pa.RecordBatch.from_pylist(list(events), schema=EVENT_SCHEMA)
+    found = trace_batch(batch, KEYS, source=3)
+    assert found.schema.equals(trace.TRACE_SCHEMA)
+    return found.to_pylist()
+
+
+def test_a_call_leaves_its_keys_its_counts_and_its_sketch() -> None:
+    (row,) = traced(FULL)
+    system, newest = (sketch.tokenise(FULL[name].encode()) for name in ("system_prompt", "input_text"))
+    seed = KEYS.shingles.first
+    key = KEYS.identifiers
+    assert row["account_key"] == pseudonyms.pseudonym("acct-1", key.first, key.second)
+    assert row["organization_key"] == 0
+    assert row["item_key"] == sketch.mix(sketch.digest(newest) ^ seed)
+    assert row["shingles"] == [
+        *sketch.smallest_shingles(system, seed, trace.SYSTEM_SHINGLES),
+        *sketch.smallest_shingles(newest, seed, trace.INPUT_SHINGLES),
+    ]
+    assert row["topic"] == sketch.topic_bits(newest, seed)
+    assert row["phrases"] == sketch.phrase_bits(system) | sketch.phrase_bits(newest)
+    assert row["words"] == len(system) + len(newest)
+    assert (row["turn_index"], row["choice_count"], row["temperature_milli"]) == (2, 4, 700)
+    assert (row["weight_milli"], row["asn"], row["source"]) == (2500, 64500, 3)
+    assert row["max_tokens"] == np.iinfo(np.int32).max
+    assert row["time_us"] == int(TIME.timestamp() * 1e6)
+    everything = trace.FLAG_LOGPROBS | trace.FLAG_JSON | trace.FLAG_REFUSED | trace.FLAG_TOOLS | trace.FLAG_SYSTEM
+    assert row["flags"] == everything
+
+
+def test_what_a_log_does_not_say_is_absent_and_not_zero() -> None:
+    (row,) = traced(BARE)
+    assert (row["item_key"], row["topic"], row["phrases"], row["words"], row["flags"]) == (0, 0, 0, 0, 0)
+    assert set(row["shingles"]) == {0}
+    assert {row[name] for name in trace.COUNT_COLUMNS} == {-1}
+    assert (row["temperature_milli"], row["weight_milli"]) == (-1, 1000)
+
+
+def test_a_text_that_was_cut_is_flagged() -> None:
+    (row,) = traced({**BARE, "input_text": "x " * TEXT_BYTES_MAX})
+    assert row["flags"] & trace.FLAG_TEXT_CUT
+
+
+def test_rows_do_not_depend_on_the_batch_they_came_in() -> None:
+    assert traced(FULL, BARE) == traced(FULL) + traced(BARE)
+
+
+def test_a_trace_holds_no_text() -> None:
+    assert not [field for field in trace.TRACE_SCHEMA if pa.types.is_string(field.type)]

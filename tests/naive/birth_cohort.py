@@ -1,0 +1,24 @@
+"""Were the accounts made together? Every window at every account."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from tests.naive.chance import hypergeometric_tail
+
+HOUR_US = 3_600_000_000
+WINDOWS_US = (HOUR_US, 24 * HOUR_US, 168 * HOUR_US)
+
+
+def scan(family: Sequence[int], population: Sequence[int]) -> float:
+    """Return log p of the most crowded window, over all windows; the family's sign-ups are in the population's."""
+    best = 0.0
+    looks = len(family) * len(WINDOWS_US)
+    for width in WINDOWS_US:
+        for start in family:
+            inside = sum(start <= time < start + width for time in family) - 1
+            everybody = sum(start <= time < start + width for time in population) - 1
+            tail = hypergeometric_tail(inside, len(population) - 1, len(family) - 1, everybody)
+            best = min(best, math.log(tail) + math.log(looks))
+    return best

@@ -1,0 +1,23 @@
+"""Template families by comparing every shingle with every other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+AGREEING_MIN = 4
+
+
+def group_shingles(witnesses: Sequence[Sequence[int]]) -> list[int]:
+    """Return each shingle's family; shingles with four equal witnesses of eight are joined, and so are their friends.
+
+    A family is numbered by when its first shingle comes.
+    """
+    family = list(range(len(witnesses)))
+    for one, first in enumerate(witnesses):
+        for other in range(one):
+            agreeing = sum(a == b for a, b in zip(first, witnesses[other], strict=True))
+            if agreeing >= AGREEING_MIN:
+                joined = family[one], family[other]
+                family = [min(joined) if of in joined else of for of in family]
+    order: dict[int, int] = {}
+    return [order.setdefault(of, len(order)) for of in family]

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stillwatch import __version__, cli
+from stillwatch.errors import Error
+
+Captured = pytest.CaptureFixture[str]
+
+LOG = "".join(
+    json.dumps(
+        {
+            "event_id": f"e{n}",
+            "time": 1_780_000_000 + n * 60,
+            "account_id": f"account-{n % 7}",
+            "request_model": "model-a",
+            "input_text": f"please tell me about subject {n}",
+        }
+    )
+    + "\n"
+    for n in range(60)
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "events.jsonl").write_text(LOG)
+    return folder
+
+
+def detect(log: Path, out: Path, *more: str) -> int:
+    return cli.run(["detect", str(log), "--out", str(out), "--no-progress", *more])
+
+
+def test_a_run_that_finds_nothing_ends_well_and_leaves_every_file(
+    log: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert detect(log, tmp_path / "run") == 0
+    assert "No campaign" in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert written >= {
+        "run.json", "campaigns.jsonl", "accounts.parquet", "exchanges.parquet", "rejected.jsonl",
+        "report.html",
+    }  # fmt: skip
+
+
+def test_json_goes_to_standard_output_alone_and_is_json(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert detect(log, tmp_path / "run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["events_count"] == 60
+
+
+def test_the_dialect_that_was_chosen_and_why_is_said(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert detect(log, tmp_path / "run") == 0
+    assert "canonical" in capsys.readouterr().err
+
+
+def test_plain_lines_tell_where_a_run_is_when_nobody_watches(
+    log: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert cli.run(["detect", str(log), "--out", str(tmp_path / "run")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert all(line.startswith("stillwatch: ") for line in lines)
+    assert any(line.startswith("stillwatch: read") for line in lines)
+
+
+def test_fail_on_campaign_is_quiet_where_there_is_none(log: Path, tmp_path: Path) -> None:
+    assert detect(log, tmp_path / "run", "--fail-on-campaign") == 0
+
+
+def test_an_earlier_run_is_never_overwritten_without_force(
+    log: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert detect(log, tmp_path / "run") == 0
+    assert detect(log, tmp_path / "run") == cli.EXIT_ERROR
+    assert "--force" in capsys.readouterr().err
+    assert detect(log, tmp_path / "run", "--force") == 0
+
+
+def test_an_error_is_a_line_and_a_hint_and_leaves_nothing_behind(tmp_path: Path, capsys: Captured) -> None:
+    assert detect(tmp_path / "nowhere", tmp_path / "run") == cli.EXIT_ERROR
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith(("stillwatch: error: ", "stillwatch: hint: "))
+    assert "Traceback" not in captured.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_bad_records_end_a_run_and_leave_no_output_that_looks_whole(
+    log: Path, tmp_path: Path
+) -> None:
+    (log / "more.jsonl").write_text("this is not JSON\n" * 30)
+    assert detect(log, tmp_path / "run") == cli.EXIT_ERROR
+    assert not (tmp_path / "run" / "run.json").exists()
+    assert detect(log, tmp_path / "run", "--rejected-max", "0.5", "--force") == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["detct"],
+        ["detect"],
+        ["detect", "logs"],
+        ["detect", "logs", "--out", "run", "--fdr", "high"],
+        ["detect", "logs", "--out", "run", "--format", "spreadsheet"],
+        ["detect", "logs", "--out", "run", "--field", "account_id"],
+        ["detect", "logs", "--out", "run", "--field", "=tenant"],
+    ],
+)
+def test_wrong_usage_ends_with_two(arguments: list[str], capsys: Captured) -> None:
+    assert cli.run(arguments) == cli.EXIT_USAGE
+    assert capsys.readouterr().out == ""
+
+
+def test_a_misspelt_column_is_answered_with_the_nearest(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert detect(log, tmp_path / "run", "--field", "acount_id=tenant") == cli.EXIT_ERROR
+    assert "did you mean account_id" in capsys.readouterr().err
+
+
+def test_a_settings_file_named_by_a_variable_is_read(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = tmp_path / "stillwatch.toml"
+    settings.write_text("fdr = 0.01\n")
+    monkeypatch.setenv("STILLWATCH_CONFIG", str(settings))
+    assert detect(log, tmp_path / "run") == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["fdr"] == 0.01
+
+
+def test_another_key_gives_another_run_the_same_accounts(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    key = tmp_path / "key"
+    key.write_text("a secret of more than sixteen bytes")
+    assert detect(log, tmp_path / "run", "--key-file", str(key)) == 0
+    assert cli.run(["explain", "account-3", "--run", str(tmp_path / "run"), "--key-file", str(key)]) == 0
+    assert "account" in capsys.readouterr().out
+
+
+def test_explain_answers_for_an_account_in_no_family_and_in_json(
+    log: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    assert detect(log, tmp_path / "run") == 0
+    capsys.readouterr()
+    assert cli.run(["explain", "account-3", "--run", str(tmp_path / "run"), "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) >= {"what", "why", "why_not", "what_would_change"}
+
+
+def test_explain_refuses_a_folder_that_is_no_run(tmp_path: Path, capsys: Captured) -> None:
+    assert cli.run(["explain", "account-3", "--run", str(tmp_path)]) == cli.EXIT_ERROR
+    assert "stillwatch: error: " in capsys.readouterr().err
+
+
+def test_the_dialects_of_the_command_line_are_the_adapters() -> None:
+    from stillwatch.adapters.choice import ADAPTERS
+
+    assert {adapter.DIALECT.ident for adapter in ADAPTERS} == set(cli.DIALECTS)
+
+
+def test_the_engines_of_the_command_line_are_the_engines() -> None:
+    from stillwatch.engines.run import ENGINES
+
+    option = next(each for each in cli.detect.params if each.name == "engine")
+    assert tuple(getattr(option.type, "choices", ())) == ENGINES
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell: str, capsys: Captured) -> None:
+    assert cli.run(["completion", shell]) == 0
+    assert "_STILLWATCH_COMPLETE" in capsys.readouterr().out
+
+
+def test_the_version_is_said(capsys: Captured) -> None:
+    assert cli.run(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def reported(error: Exception, capsys: Captured) -> str:
+    assert cli._report(error) == cli.EXIT_ERROR
+    return capsys.readouterr().err
+
+
+def test_a_full_disk_is_said_in_plain_words(capsys: Captured) -> None:
+    assert "the disk is full" in reported(OSError(errno.ENOSPC, "No space left on device"), capsys)
+
+
+def test_an_unforeseen_error_shows_its_kind_and_not_what_it_quotes(capsys: Captured) -> None:
+    shown = reported(ValueError("could not parse 'my secret prompt'"), capsys)
+    assert "ValueError" in shown
+    assert "secret" not in shown
+
+
+def test_an_error_names_its_place(capsys: Captured) -> None:
+    error = Error("example", "a record is not JSON", where="events.jsonl, line 3", hint="look at it")
+    assert reported(error, capsys) == (
+        "stillwatch: error: a record is not JSON (events.jsonl, line 3)\nstillwatch: hint: look at it\n"
+    )
+
+
+CODE = "import sys; from stillwatch import cli; sys.exit(cli.run(sys.argv[1:]))"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+
+
+def test_a_reader_that_goes_away_hears_no_complaint() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    outcome = subprocess.run(
+        [sys.executable, "-c", CODE, "formats", "--json"],
+        env=ENVIRONMENT,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert outcome.returncode == cli.EXIT_PIPE
+    assert outcome.stderr == b""
+
+
+def test_an_interrupted_run_leaves_nothing_and_says_so(log: Path, tmp_path: Path) -> None:
+    """The log takes seconds to read, and the run says that it has begun to."""
+    with (log / "more.jsonl").open("w") as more:
+        more.writelines(LOG for _ in range(4000))
+    running = subprocess.Popen(
+        [sys.executable, "-c", CODE, "detect", str(log), "--out", str(tmp_path / "run")],
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stderr is not None
+    assert running.stderr.readline().startswith(b"stillwatch: read")
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == cli.EXIT_INTERRUPTED
+    assert b"interrupted" in said
+    assert b"Traceback" not in said
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
