@@ -127,7 +127,7 @@ def _cohere_history(turns: object) -> list[dict[str, object]]:
 def operation_of(operation: object, model: object, body: object) -> str | None:
     """Return what kind of call it was, by the API's operation, the model's name and the body's fields."""
     name = model if isinstance(model, str) else ""
-    if "embed" in name:
+    if "embed" in name or (isinstance(body, dict) and "texts" in body):
         return "embeddings"
     if "rerank" in name:
         return "rerank"

@@ -27,13 +27,12 @@ class Profile:
     """The names of one writer.
 
     `columns` go before what the bodies say, as the writer has seen more of the call. `parts` are the
-    two bodies, the headers and the path. `duration_ms_per` is the unit of `duration_ms`.
+    two bodies, the headers and the path.
     """
 
     ident: str
     columns: Paths
     parts: Paths
-    duration_ms_per: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +268,8 @@ def _langfuse_bodies(record: Record, said: object, answer: object) -> tuple[obje
         request["messages"] = said
     tools = embedded_json(record.get("tool_definitions"))
     if tools and "tools" not in request:
-        request["tools"] = list(tools.values()) if isinstance(tools, dict) else tools
+        listed = list(tools.values()) if isinstance(tools, dict) else tools
+        request["tools"] = [embedded_json(tool) for tool in listed] if isinstance(listed, list) else None
     if isinstance(answer, dict) and "role" in answer and "choices" not in answer:
         answer = {**answer, "choices": [{"message": answer}]}
     return request, answer

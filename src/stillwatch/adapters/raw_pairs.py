@@ -164,7 +164,8 @@ def row_of(record: Mapping[str, Any], profile: Profile, settings: ReadSettings) 
     row: Columns = {
         **answered,
         **asked,
-        "stream": asked.get("stream", streamed),
+        # What an observer put together says nothing about how it came.
+        "stream": asked.get("stream", None if profile is LANGFUSE else streamed),
         "request_model": model or answered.get("response_model"),
         "operation": _operation(path, request),
         "system_prompt": said.system_prompt,

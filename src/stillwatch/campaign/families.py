@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-WITNESSES_AGREEING_MIN = 4
-"""Of eight witnesses: shingles carried by about half the same calls or more (Jaccard index 0.5)."""
+WITNESSES_AGREEING_MIN = 6
+"""Of eight witnesses: shingles carried by about three quarters of the same calls (Jaccard index 0.75)."""
 
 CARRIED_MIN = 2
 """Shingles of a family that a call must carry, where the family has as many: one alone is a common phrase."""

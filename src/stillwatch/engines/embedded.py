@@ -14,8 +14,15 @@ from stillwatch import trace
 from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
 from stillwatch.engines.blocks import Blocks, LogFacts
+from stillwatch.engines.panels import (
+    EVENT_COLUMNS,
+    PANEL_COLUMNS,
+    Core,
+    FamilyRows,
+    build_panel,
+    shingle_rows,
+)
 from stillwatch.engines.reading import CODEC
-from stillwatch.kernels.fill import item_keys
 from stillwatch.kernels.rows import distinct
 from stillwatch.kernels.sharing import (
     TABLE_BITS,
@@ -24,7 +31,7 @@ from stillwatch.kernels.sharing import (
     shared_places,
     witness_minima,
 )
-from stillwatch.signals.contract import Calls, Panel, Population, SharedValues
+from stillwatch.signals.contract import Panel, Population
 
 MEMORY_MAX = "500MB"
 """DuckDB's share of the 2 GB ceiling; the shingle table takes 256 MiB and the interpreter with Arrow the rest."""
@@ -38,7 +45,7 @@ FAMILIES_PER_CALL_MAX = 8
 DEDUPE_ROWS_MAX = 4_000_000
 """Event keys looked at in one go for repeats: about 400 MB in the hash table."""
 
-PASS_ROWS = 131_072
+PASS_ROWS = 32_768
 
 PANEL_CALLS_MAX = 1_000_000
 """Calls of one family in memory (about 300 MB). Beyond it a share of the items is tested, all their calls
@@ -46,22 +53,6 @@ together, which thins honest and dealt-out counts alike."""
 
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
-
-PANEL_COLUMNS = [
-    "account_key",
-    "time_us",
-    "item_key",
-    "topic",
-    "model_key",
-    "phrases",
-    "turn_index",
-    "choice_count",
-    "max_tokens",
-    "output_tokens",
-    "flags",
-    "shingles",
-]
-
 
 class Embedded:
     """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
@@ -78,6 +69,7 @@ class Embedded:
         )
         self._trace_files = sorted(work.glob("traces-*.parquet"))
         self.saturated: dict[str, int] = {}
+        self._cores: dict[int, Core] = {}
         self._view("traces", self._trace_files)
 
     def close(self) -> None:
@@ -155,7 +147,7 @@ class Embedded:
             pq.ParquetWriter(minima_file, minima, compression=CODEC, use_dictionary=False) as minima_writer,
         ):
             for batch in self._batches(["event_key", "account_key", "shingles"]):
-                rows, values = shared_places(_shingles(batch), self._table)
+                rows, values = shared_places(shingle_rows(batch), self._table)
                 accounts = batch["account_key"].to_numpy()[rows]
                 held, _ = distinct(values, accounts)
                 pair_writer.write_batch(pa.record_batch([pa.array(column) for column in held], schema=pairs))
@@ -194,7 +186,7 @@ class Embedded:
         with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
             for batch in self._batches(["account_key", "time_us", "phrases", "item_key", "shingles"]):
                 rows, family, saturated = assign_groups(
-                    _shingles(batch),
+                    shingle_rows(batch),
                     self._table,
                     families.shingle,
                     families.family,
@@ -261,7 +253,14 @@ class Embedded:
                 f"SELECT {', '.join(PANEL_COLUMNS)} FROM panel_calls WHERE family = {family} "
                 f"AND item_key % {THINNING} < {self._kept_items(family)} ORDER BY account_key, time_us, event_key"
             ).to_arrow_table()
-            yield family, self._panel(families.names[family], family, found, population, blocks, available)
+            self._cores[family] = Core.of(found)
+            raw = FamilyRows(
+                families.names[family],
+                self._cores[family].keep(found),
+                self._numpy(f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"),
+                self._numpy(f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"),
+            )
+            yield family, build_panel(raw, population, blocks, available)
 
     def _kept_items(self, family: int) -> int:
         count = self._row(f"SELECT count(*) FROM panel_calls WHERE family = {family}")[0]
@@ -281,7 +280,7 @@ class Embedded:
             for batch in self._batches(trace.TRACE_SCHEMA.names):
                 batch = batch.select(trace.TRACE_SCHEMA.names)
                 rows, family, _ = assign_groups(
-                    _shingles(batch),
+                    shingle_rows(batch),
                     self._table,
                     families.shingle,
                     families.family,
@@ -297,74 +296,19 @@ class Embedded:
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         return path
 
-    def _panel(
-        self,
-        name: str,
-        family: int,
-        found: pa.Table,
-        population: Population,
-        blocks: Blocks,
-        available: frozenset[str],
-    ) -> Panel:
-        column = {c: found[c].to_numpy() for c in found.column_names if c != "shingles"}
-        accounts, account = np.unique(column["account_key"], return_inverse=True)
-        facts = self._numpy(
-            f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"
-        )
-        place = np.searchsorted(facts["account_key"], accounts)
-        tested = blocks.tested(column["time_us"]).astype(bool)
-        newest = np.ascontiguousarray(_shingles(found)[:, trace.SYSTEM_SHINGLES :])
-        calls = Calls(
-            account=account.astype(np.int64),
-            time_us=column["time_us"],
-            tested=tested,
-            item=item_keys(column["item_key"], newest, account.astype(np.int64), ~tested),
-            topic=column["topic"],
-            model=column["model_key"],
-            phrases=column["phrases"],
-            turn_index=column["turn_index"].astype(np.int64),
-            choice_count=column["choice_count"].astype(np.int64),
-            max_tokens=column["max_tokens"].astype(np.int64),
-            output_tokens=np.maximum(column["output_tokens"], 0).astype(np.int64),
-            flags=column["flags"],
-        )
-        return Panel(
-            group_id=name,
-            accounts=accounts,
-            organizations=facts["organization_key"][place].astype(np.uint64),
-            account_calls=facts["calls"][place].astype(np.int64),
-            created_us=facts["created_us"][place].astype(np.int64),
-            calls=calls,
-            shared=self._shared_values(family, accounts),
-            population=population,
-            available=available,
-        )
-
-    def _shared_values(self, family: int, accounts: np.ndarray) -> tuple[SharedValues, ...]:
-        held = self._numpy(
-            f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"
-        )
-        shared = []
-        for number, kind in enumerate(statements.IDENTITY_KINDS):
-            of_kind = held["kind"] == number
-            if of_kind.any():
-                value, first, index = np.unique(
-                    held["value"][of_kind], return_index=True, return_inverse=True
-                )
-                holder = np.searchsorted(accounts, held["account_key"][of_kind])
-                degree = held["degree"][of_kind][first]
-                shared.append(
-                    SharedValues(kind, value.astype(np.uint64), degree, index.astype(np.int64), holder)
-                )
-        return tuple(shared)
-
     def event_rows(self, families: list[int]) -> dict[str, np.ndarray]:
-        """Return the calls of the given families: event_key, account_key, time_us, family, output_tokens, source."""
-        listed = ", ".join(str(family) for family in families) or "-1"
-        return self._numpy(
-            "SELECT event_key, account_key, time_us, family, output_tokens, source FROM panel_calls "
-            f"WHERE family IN ({listed}) ORDER BY event_key, family"
-        )
+        """Return the calls of the given families that carry their core: the columns of EVENT_COLUMNS, a row each."""
+        parts = [self._core_rows(family) for family in families]
+        if not parts:
+            return {name: np.zeros(0, dtype=np.int64) for name in EVENT_COLUMNS}
+        return {name: np.concatenate([part[name] for part in parts]) for name in EVENT_COLUMNS}
+
+    def _core_rows(self, family: int) -> dict[str, np.ndarray]:
+        found = self._base.sql(
+            f"SELECT {', '.join(EVENT_COLUMNS)}, shingles FROM panel_calls WHERE family = {family} ORDER BY event_key"
+        ).to_arrow_table()
+        kept = self._cores[family].keep(found)
+        return {name: kept[name].to_numpy() for name in EVENT_COLUMNS}
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""
@@ -393,10 +337,3 @@ class Embedded:
 
 def _quoted(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
-
-
-def _shingles(batch: pa.RecordBatch | pa.Table) -> np.ndarray:
-    column = batch["shingles"]
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    return np.asarray(column.flatten(), dtype=np.uint32).reshape(-1, trace.SHINGLES)

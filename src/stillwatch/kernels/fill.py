@@ -30,6 +30,40 @@ def template_shingles(shingles: np.ndarray) -> np.ndarray:
     return np.asarray(values[common])
 
 
+CORE_SHARE = 0.5
+"""A shingle in half of a family's calls belongs to its core: what the majority sends, not what some of them add."""
+
+CORE_HITS = 0.5
+"""A call that carries less than half of the core shingles that the median call carries shares a phrase with the
+family, not its skeleton."""
+
+
+def core_shingles(shingles: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the shingles that most calls of a family carry, ascending, and how many of them a call must carry.
+
+    Shapes:  shingles uint32[n, k], 0 is none → uint32[c], and a number of at least 1.
+    """
+    values, counts = np.unique(shingles, return_counts=True)
+    core = np.asarray(values[(counts >= CORE_SHARE * len(shingles)) & (values != 0)])
+    median = float(np.median(core_hits(shingles, core))) if len(shingles) else 0.0
+    return core, max(1, int(np.ceil(CORE_HITS * median)))
+
+
+@njit(nogil=True, cache=True)
+def core_hits(shingles, core):
+    """Return how many of the core shingles each call carries: uint32[n, k], uint32[c] ascending → int64[n].
+
+    Twin:    tests/naive/fill.py::core_hits
+    """
+    out = np.zeros(shingles.shape[0], dtype=np.int64)
+    for row in range(shingles.shape[0]):
+        for place in range(shingles.shape[1]):
+            index = np.searchsorted(core, shingles[row, place])
+            if index < core.shape[0] and core[index] == shingles[row, place]:
+                out[row] += 1
+    return out
+
+
 @njit(nogil=True, cache=True)
 def fill_keys(shingles, starts, template):
     """Return a key for each call's fill: its smallest input shingles that are neither template nor preamble.

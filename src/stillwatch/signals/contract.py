@@ -135,8 +135,9 @@ def log_e_from_log_p(log_p: float) -> float:
 
     Source:  Vovk and Wang 2021, "E-values: calibration, combination and applications".
     """
-    if log_p > -1e-9:
-        return float(np.log(0.5))
+    if log_p > -1e-3:
+        # The closed form takes a difference of nearly equal numbers here; its power series does not.
+        return float(np.log(0.5 - log_p / 6 + log_p**2 / 24))
     if log_p < -2 * LOG_E_MAX:
         return LOG_E_MAX
     if log_p < -40:

@@ -67,9 +67,13 @@ def _spread(counts: Ints) -> tuple[float, Floats, float]:
     poisson_variance = float(np.dot((poisson_table - mean) ** 2, poisson_weights))
     ratio = whole / max(1e-12, poisson_variance * (len(counts) - 1))
     log_p = log_p_too_equal(whole, len(counts) - 1, squared, weights)
-    left, inverse = np.unique(without, return_inverse=True)
-    log_ps = np.array([log_p_too_equal(value, len(counts) - 2, squared, weights) for value in left])
-    return log_p, log_ps[inverse], ratio
+    alike, first, inverse = np.unique(counts, return_index=True, return_inverse=True)
+    log_ps = []
+    for count, left in zip(alike, without[first], strict=True):
+        mean = float((counts.sum() - count) / (len(counts) - 1))
+        table, weights = truncated_counts(mean, RATE_CV_MIN)
+        log_ps.append(log_p_too_equal(float(left), len(counts) - 2, (table - mean) ** 2, weights))
+    return log_p, np.array(log_ps)[inverse], ratio
 
 
 def _expected_ratio(counts: Ints) -> float:

@@ -87,14 +87,25 @@ def _tests(values: SharedValues, owner: Ints, owners: int, population: int) -> l
     held = np.bincount(value, minlength=len(values.value))
     hub = min(HOLDERS_MAX, max(HOLDERS_MIN, int(HOLDERS_SHARE_MAX * population)))
     tested = np.flatnonzero((held >= 1) & (values.degree <= hub))
-    log_ps = stats.hypergeom.logsf(held[tested] - 1, population, values.degree[tested], owners)
+    log_ps = _log_tails(held[tested], values.degree[tested], owners, population)
     return [
-        _Test(float(log_p), values, int(v), int(held[v])) for v, log_p in zip(tested, np.atleast_1d(log_ps), strict=True)
+        _Test(log_p, values, int(v), int(held[v])) for v, log_p in zip(tested, log_ps.tolist(), strict=True)
     ]
 
 
-def _log_tail(held: int, degree: int, owners: int, population: int) -> float:
-    return float(stats.hypergeom.logsf(held - 1, population, degree, owners))
+def _log_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floats:
+    """Return log P(so many holders | one at least) of each value.
+
+    A value is looked at because an owner of the family holds it: that one is given, and says nothing. Values with no
+    further holder have been looked at as well, and count among the looks.
+    """
+    log_ps = np.zeros(len(held))
+    more = np.flatnonzero(held >= 2)
+    if len(more):
+        at_least = np.stack([held[more] - 1, np.zeros(len(more), dtype=np.int64)])
+        tails = np.asarray(stats.hypergeom.logsf(at_least, population, degree[more], owners))
+        log_ps[more] = np.minimum(0.0, tails[0] - tails[1])
+    return log_ps
 
 
 def _log_es(tests: list[_Test], owner: Ints, owners: int, population: int) -> tuple[float, Floats]:
@@ -107,7 +118,8 @@ def _log_es(tests: list[_Test], owner: Ints, owners: int, population: int) -> tu
     first = tests[0]
     log_e = log_e_from_log_p(min(0.0, first.log_p + looks))
     without[:] = log_e
-    fewer = _log_tail(first.held - 1, first.degree(), owners - 1, population)
+    one_less = np.array([first.held - 1]), np.array([first.degree()])
+    fewer = float(_log_tails(*one_less, owners - 1, population)[0])
     second = tests[1].log_p if len(tests) > 1 else 0.0
     without[first.holders()] = log_e_from_log_p(min(0.0, min(fewer, second) + looks))
     return log_e, without

@@ -1,0 +1,118 @@
+"""One family's rows → the panel that signals look at: its core calls, its accounts, what they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from stillwatch import trace
+from stillwatch.digests.statements import IDENTITY_KINDS
+from stillwatch.engines.blocks import Blocks
+from stillwatch.kernels.fill import core_hits, core_shingles, item_keys
+from stillwatch.signals.contract import Calls, Panel, Population, SharedValues
+
+EVENT_COLUMNS = ("event_key", "account_key", "time_us", "family", "output_tokens", "source")
+
+PANEL_COLUMNS = (
+    "account_key",
+    "time_us",
+    "item_key",
+    "topic",
+    "model_key",
+    "phrases",
+    "turn_index",
+    "choice_count",
+    "max_tokens",
+    "output_tokens",
+    "flags",
+    "shingles",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What most calls of a family carry. Who shares but a phrase with them is no part of the family.
+
+    Shapes:  shingle uint32[c] ascending; a call must carry `hits_needed` of them.
+    """
+
+    shingle: np.ndarray
+    hits_needed: int
+
+    @staticmethod
+    def of(rows: pa.Table) -> Core:
+        """Return the core of a family's calls (their column `shingles`)."""
+        return Core(*core_shingles(shingle_rows(rows)))
+
+    def keep(self, rows: pa.Table) -> pa.Table:
+        """Return the calls that carry the core."""
+        return rows.filter(pa.array(core_hits(shingle_rows(rows), self.shingle) >= self.hits_needed))
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRows:
+    """A family as the digests give it: calls of PANEL_COLUMNS by account and time; its accounts' facts by account
+    (account_key, calls, organization_key, created_us); the values they share (kind, value, degree, account_key).
+    """
+
+    name: str
+    calls: pa.Table
+    members: dict[str, np.ndarray]
+    held: dict[str, np.ndarray]
+
+
+def shingle_rows(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
+    """Return the column `shingles` as uint32[n, trace.SHINGLES]."""
+    column = rows["shingles"]
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return np.asarray(column.flatten(), dtype=np.uint32).reshape(-1, trace.SHINGLES)
+
+
+def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, available: frozenset[str]) -> Panel:
+    """Return the panel of one family; accounts without a core call are not in it."""
+    column = {name: rows.calls[name].to_numpy() for name in PANEL_COLUMNS if name != "shingles"}
+    accounts, index = np.unique(column["account_key"], return_inverse=True)
+    account = index.astype(np.int64)
+    place = np.searchsorted(rows.members["account_key"], accounts)
+    tested = blocks.tested(column["time_us"]).astype(bool)
+    newest = np.ascontiguousarray(shingle_rows(rows.calls)[:, trace.SYSTEM_SHINGLES :])
+    calls = Calls(
+        account=account,
+        time_us=column["time_us"],
+        tested=tested,
+        item=item_keys(column["item_key"], newest, account, ~tested),
+        topic=column["topic"],
+        model=column["model_key"],
+        phrases=column["phrases"],
+        turn_index=column["turn_index"].astype(np.int64),
+        choice_count=column["choice_count"].astype(np.int64),
+        max_tokens=column["max_tokens"].astype(np.int64),
+        output_tokens=np.maximum(column["output_tokens"], 0).astype(np.int64),
+        flags=column["flags"],
+    )
+    return Panel(
+        group_id=rows.name,
+        accounts=accounts,
+        organizations=rows.members["organization_key"][place].astype(np.uint64),
+        account_calls=rows.members["calls"][place].astype(np.int64),
+        created_us=rows.members["created_us"][place].astype(np.int64),
+        calls=calls,
+        shared=_shared_values(rows.held, accounts),
+        population=population,
+        available=available,
+    )
+
+
+def _shared_values(held: dict[str, np.ndarray], accounts: np.ndarray) -> tuple[SharedValues, ...]:
+    shared = []
+    for number, kind in enumerate(IDENTITY_KINDS):
+        of_kind = (held["kind"] == number) & np.isin(held["account_key"], accounts)
+        if of_kind.any():
+            value, first, index = np.unique(held["value"][of_kind], return_index=True, return_inverse=True)
+            holder = np.searchsorted(accounts, held["account_key"][of_kind])
+            degree = held["degree"][of_kind][first]
+            shared.append(SharedValues(kind, value.astype(np.uint64), degree, index.astype(np.int64), holder))
+    return tuple(shared)
