@@ -42,9 +42,7 @@ def detect(log: Path, out: Path, *more: str) -> int:
     return cli.run(["detect", str(log), "--out", str(out), "--no-progress", *more])
 
 
-def test_a_run_that_finds_nothing_ends_well_and_leaves_every_file(
-    log: Path, tmp_path: Path, capsys: Captured
-) -> None:
+def test_a_run_that_finds_nothing_ends_well_and_leaves_every_file(log: Path, tmp_path: Path, capsys: Captured) -> None:
     assert detect(log, tmp_path / "run") == 0
     assert "No campaign" in capsys.readouterr().out
     written = {path.name for path in (tmp_path / "run").iterdir()}
@@ -64,9 +62,7 @@ def test_the_dialect_that_was_chosen_and_why_is_said(log: Path, tmp_path: Path, 
     assert "canonical" in capsys.readouterr().err
 
 
-def test_plain_lines_tell_where_a_run_is_when_nobody_watches(
-    log: Path, tmp_path: Path, capsys: Captured
-) -> None:
+def test_plain_lines_tell_where_a_run_is_when_nobody_watches(log: Path, tmp_path: Path, capsys: Captured) -> None:
     assert cli.run(["detect", str(log), "--out", str(tmp_path / "run")]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert all(line.startswith("stillwatch: ") for line in lines)
@@ -77,9 +73,7 @@ def test_fail_on_campaign_is_quiet_where_there_is_none(log: Path, tmp_path: Path
     assert detect(log, tmp_path / "run", "--fail-on-campaign") == 0
 
 
-def test_an_earlier_run_is_never_overwritten_without_force(
-    log: Path, tmp_path: Path, capsys: Captured
-) -> None:
+def test_an_earlier_run_is_never_overwritten_without_force(log: Path, tmp_path: Path, capsys: Captured) -> None:
     assert detect(log, tmp_path / "run") == 0
     assert detect(log, tmp_path / "run") == cli.EXIT_ERROR
     assert "--force" in capsys.readouterr().err
@@ -95,9 +89,7 @@ def test_an_error_is_a_line_and_a_hint_and_leaves_nothing_behind(tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_many_bad_records_end_a_run_and_leave_no_output_that_looks_whole(
-    log: Path, tmp_path: Path
-) -> None:
+def test_too_many_bad_records_end_a_run_and_leave_no_output_that_looks_whole(log: Path, tmp_path: Path) -> None:
     (log / "more.jsonl").write_text("this is not JSON\n" * 30)
     assert detect(log, tmp_path / "run") == cli.EXIT_ERROR
     assert not (tmp_path / "run" / "run.json").exists()
@@ -145,9 +137,7 @@ def test_another_key_gives_another_run_the_same_accounts(log: Path, tmp_path: Pa
     assert "account" in capsys.readouterr().out
 
 
-def test_explain_answers_for_an_account_in_no_family_and_in_json(
-    log: Path, tmp_path: Path, capsys: Captured
-) -> None:
+def test_explain_answers_for_an_account_in_no_family_and_in_json(log: Path, tmp_path: Path, capsys: Captured) -> None:
     assert detect(log, tmp_path / "run") == 0
     capsys.readouterr()
     assert cli.run(["explain", "account-3", "--run", str(tmp_path / "run"), "--json"]) == 0

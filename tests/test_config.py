@@ -112,9 +112,7 @@ def test_without_a_key_file_there_is_no_key() -> None:
     ("content", "ident"),
     [("short\n", "key-too-short"), ("x" * 5000, "key-too-long"), (None, "no-such-key-file")],
 )
-def test_an_unfit_key_file_is_refused_without_showing_it(
-    tmp_path: Path, content: str | None, ident: str
-) -> None:
+def test_an_unfit_key_file_is_refused_without_showing_it(tmp_path: Path, content: str | None, ident: str) -> None:
     file = tmp_path / "key"
     if content is not None:
         file.write_text(content)

@@ -92,9 +92,7 @@ def _lower(text: str) -> str:
     return (text[:1].lower() + text[1:]).rstrip(".")
 
 
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
-)
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True})
 @click.version_option(__version__, prog_name="stillwatch")
 def commands() -> None:
     """Find industrial-scale model distillation in API logs.
@@ -116,9 +114,7 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 
 _path = partial(click.option, type=click.Path(path_type=Path))
 _many = partial(click.option, multiple=True)
-_config_option = _path(
-    "--config", "config_file", metavar="FILE", envvar="STILLWATCH_CONFIG", help="Settings in TOML."
-)
+_config_option = _path("--config", "config_file", metavar="FILE", envvar="STILLWATCH_CONFIG", help="Settings in TOML.")
 _key_option = click.option("--key-file", metavar="FILE", help="Secret behind the pseudonyms.")
 _calls_option = click.option("--calls", type=click.IntRange(min=1), metavar="N", help="About how many calls.")
 _seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the world.")
@@ -289,9 +285,7 @@ def simulate(out: Path, scenario: str, calls: int | None, seed: int, dialect: st
     click.echo(f"events    {out / 'events'}\naccounts  {out / 'accounts.jsonl'}\ntruth     {out / 'truth'}")
 
 
-def _simulate(
-    out: Path, scenario: str, calls: int | None, seed: int, dialect: str, no_progress: bool
-) -> None:
+def _simulate(out: Path, scenario: str, calls: int | None, seed: int, dialect: str, no_progress: bool) -> None:
     from stillwatch.lab.scenario import scenario_named
     from stillwatch.lab.simulate import write_world
     from stillwatch.lab.world import simulate as simulate_world

@@ -83,8 +83,8 @@ class Campaign:
 class Group:
     """A line of `groups.jsonl`: one family that was tested, whatever came of it.
 
-    `log_e_coordination` is the natural logarithm of an e-value, `p_extraction` a conformal p-value; `reason` says in one
-    sentence why the outcome is what it is, `would_change` what would turn it.
+    `log_e_coordination` is the natural logarithm of an e-value, `p_extraction` a conformal p-value; `reason` says in
+    one sentence why the outcome is what it is, `would_change` what would turn it.
     """
 
     group_id: str

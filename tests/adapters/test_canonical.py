@@ -171,9 +171,7 @@ def test_bad_lines_are_rejected_by_number_and_column_and_the_rest_is_read(tmp_pa
 
 
 def test_columns_may_go_by_other_names(tmp_path: Path) -> None:
-    (tmp_path / "log.jsonl").write_text(
-        '{"event_id":"e","time":1790000000,"tenant":"t","request_model":"m"}\n'
-    )
+    (tmp_path / "log.jsonl").write_text('{"event_id":"e","time":1790000000,"tenant":"t","request_model":"m"}\n')
     pq.write_table(
         pa.table({"event_id": ["e"], "time": [1_790_000_000], "tenant": ["t"], "request_model": ["m"]}),
         tmp_path / "part.parquet",
@@ -314,9 +312,7 @@ def test_a_column_may_have_any_type_that_means_the_same(
         ("input_text", pa.array([b"a", b"\xff", b"b"], pa.binary()), "broken-utf8"),
     ],
 )
-def test_a_value_that_does_not_fit_costs_its_row_only(
-    tmp_path: Path, name: str, array: pa.Array, reason: str
-) -> None:
+def test_a_value_that_does_not_fit_costs_its_row_only(tmp_path: Path, name: str, array: pa.Array, reason: str) -> None:
     rows, rejected = read_columns(tmp_path, **{name: array})
     assert [row["event_id"] for row in rows] == ["e1", "e3"]
     assert rejected == [(2, reason, name)]
@@ -340,9 +336,7 @@ def test_broken_utf8_in_a_text_column_is_found(tmp_path: Path) -> None:
         ("temperature", pa.array(["hot"] * 3)),
     ],
 )
-def test_a_column_of_a_wrong_type_is_an_error_that_names_both_types(
-    tmp_path: Path, name: str, array: pa.Array
-) -> None:
+def test_a_column_of_a_wrong_type_is_an_error_that_names_both_types(tmp_path: Path, name: str, array: pa.Array) -> None:
     with pytest.raises(Error, match=f"column {name} is {array.type}, expected") as caught:
         read_columns(tmp_path, **{name: array})
     assert caught.value.ident == "wrong-column-type"

@@ -258,9 +258,7 @@ def test_bad_lines_are_rejected_and_the_rest_is_read(tmp_path: Path) -> None:
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(
-                    ["ai", "proxy", "meta", "payload", "request", "usage", "time", "model", "consumer"]
-                ),
+                st.sampled_from(["ai", "proxy", "meta", "payload", "request", "usage", "time", "model", "consumer"]),
                 inner,
                 max_size=4,
             )
@@ -268,9 +266,7 @@ def test_bad_lines_are_rejected_and_the_rest_is_read(tmp_path: Path) -> None:
         max_leaves=12,
     )
 )
-def test_no_shape_of_record_makes_reading_fail(
-    tmp_path_factory: pytest.TempPathFactory, record: object
-) -> None:
+def test_no_shape_of_record_makes_reading_fail(tmp_path_factory: pytest.TempPathFactory, record: object) -> None:
     path = logged(tmp_path_factory.mktemp("shape"), ENVOY, KONG, record)
     rows, _ = read(path, model_default="m0")
     assert len(rows) >= 2

@@ -122,9 +122,7 @@ def test_a_recorded_span_and_its_event_are_one_call():
 
 def test_spans_and_events_in_one_file_give_each_call_once_with_the_spans_time(tmp_path):
     both = tmp_path / "both.jsonl"
-    both.write_text(
-        (FIXTURES / "genai-logs.jsonl").read_text() + (FIXTURES / "genai-traces.jsonl").read_text()
-    )
+    both.write_text((FIXTURES / "genai-logs.jsonl").read_text() + (FIXTURES / "genai-traces.jsonl").read_text())
     rows, _ = read(both)
     expected, _ = read(FIXTURES / "genai-traces.jsonl")
     by_id = {row["event_id"]: row for row in rows}
@@ -136,9 +134,7 @@ def test_spans_and_events_in_one_file_give_each_call_once_with_the_spans_time(tm
 def test_recorded_messages_of_the_older_convention_are_joined_to_their_spans(tmp_path, spans_first):
     names = ["openai-v2-traces.jsonl", "openai-v2-logs.jsonl"]
     both = tmp_path / "both.jsonl"
-    both.write_text(
-        "".join((FIXTURES / name).read_text() for name in (names if spans_first else reversed(names)))
-    )
+    both.write_text("".join((FIXTURES / name).read_text() for name in (names if spans_first else reversed(names))))
     rows, rejected = read(both)
     assert rejected == []
     by_model = [row for row in rows if row["operation"] == "chat"]
@@ -269,9 +265,7 @@ def test_structured_messages_are_read_like_json_ones(tmp_path):
     parts = {"key": "parts", "value": {"arrayValue": {"values": [{"kvlistValue": {"values": key_values(
         {"type": "text", "content": "why?"})}}]}}}  # fmt: skip
     message = {"kvlistValue": {"values": [*key_values({"role": "user"}), parts]}}
-    structured["attributes"].append(
-        {"key": "gen_ai.input.messages", "value": {"arrayValue": {"values": [message]}}}
-    )
+    structured["attributes"].append({"key": "gen_ai.input.messages", "value": {"arrayValue": {"values": [message]}}})
     (row,), _ = read_exports(tmp_path, traces(structured))
     as_text = read_span(tmp_path, CURRENT | {"gen_ai.input.messages": json.dumps(messages)})
     assert row["input_text"] == as_text["input_text"] == "why?"
@@ -492,17 +486,11 @@ def test_attributes_nested_without_end_are_dropped():
 
 
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False)
-    | st.text(max_size=9),
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False) | st.text(max_size=9),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["role", "content", "parts", "type", "text", "tool", "messages", "values", "key"]
-            ),
+            st.sampled_from(["role", "content", "parts", "type", "text", "tool", "messages", "values", "key"]),
             inner,
             max_size=3,
         )

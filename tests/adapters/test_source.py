@@ -200,9 +200,7 @@ def test_the_layout_does_not_change_the_records(
         "lines": "\n".join(map(json.dumps, records)),
         "array": json.dumps(records),
         "pretty": "\n".join(json.dumps(record, indent=1) for record in records),
-        "arrays": "\n".join(
-            json.dumps(records[start : start + members]) for start in range(0, len(records), members)
-        ),
+        "arrays": "\n".join(json.dumps(records[start : start + members]) for start in range(0, len(records), members)),
     }[layout]
     found, rejected = values(tmp_path_factory.mktemp("layout"), text.encode())
     assert [value for _, value in found] == records
@@ -264,9 +262,7 @@ def test_a_value_just_under_the_bound_is_read(tmp_path: Path) -> None:
 
 
 @each_packing
-def test_a_compressed_file_is_known_by_its_bytes_and_may_have_several_members(
-    tmp_path: Path, pack: Pack
-) -> None:
+def test_a_compressed_file_is_known_by_its_bytes_and_may_have_several_members(tmp_path: Path, pack: Pack) -> None:
     found, rejected = values(tmp_path, pack(numbered(500)) + pack(numbered(500)))
     assert len(found) == 1000
     assert rejected == []
@@ -274,9 +270,7 @@ def test_a_compressed_file_is_known_by_its_bytes_and_may_have_several_members(
 
 @each_packing
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.99])
-def test_a_cut_file_gives_its_whole_lines_and_says_that_it_was_cut(
-    tmp_path: Path, pack: Pack, share: float
-) -> None:
+def test_a_cut_file_gives_its_whole_lines_and_says_that_it_was_cut(tmp_path: Path, pack: Pack, share: float) -> None:
     packed = pack(numbered(40_000))
     found, rejected = values(tmp_path, packed[: int(len(packed) * share)])
     assert [value["n"] for _, value in found] == list(range(len(found)))

@@ -36,11 +36,7 @@ def tree_of(path: Path) -> ast.Module:
 
 def text_files() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*")):
-        if (
-            NOT_OURS.isdisjoint(path.relative_to(ROOT).parts)
-            and path.is_file()
-            and path.suffix in TEXT_SUFFIXES
-        ):
+        if NOT_OURS.isdisjoint(path.relative_to(ROOT).parts) and path.is_file() and path.suffix in TEXT_SUFFIXES:
             yield path
 
 
@@ -48,6 +44,4 @@ def fenced_commands(markdown: str, program: str) -> list[str]:
     """Return the lines of `sh` blocks that call a program, a continued line joined to the next."""
     blocks = re.findall(r"^```sh\n(.*?)^```", markdown, flags=re.DOTALL | re.MULTILINE)
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [
-        re.sub(r"\s+", " ", line.split(" #")[0]).strip() for line in lines if line.startswith(f"{program} ")
-    ]
+    return [re.sub(r"\s+", " ", line.split(" #")[0]).strip() for line in lines if line.startswith(f"{program} ")]

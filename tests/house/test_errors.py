@@ -55,9 +55,7 @@ def test_a_message_is_lower_case_and_ends_without_a_full_stop(path: Path) -> Non
 
 def test_every_error_has_a_paragraph_and_every_paragraph_an_error() -> None:
     idents = {ident_of(call) for path in modules() for call in raised(path)}
-    sections = re.findall(
-        r"^### `([a-z0-9-]+)`\n\n(\S.{20,})", PAGE.read_text(encoding="utf-8"), re.MULTILINE
-    )
+    sections = re.findall(r"^### `([a-z0-9-]+)`\n\n(\S.{20,})", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     explained = [ident for ident, _ in sections]
     assert sorted(explained) == sorted(set(explained)), "an error explained twice"
     assert set(explained) == idents

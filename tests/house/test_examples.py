@@ -105,7 +105,5 @@ def test_every_option_that_a_hint_names_exists() -> None:
     unknown = []
     for path in sorted(source.rglob("*.py")):
         for hint in re.findall(r'hint=\s*f?"([^"]+)"', path.read_text(encoding="utf-8")):
-            unknown += [
-                (path.name, option) for option in re.findall(r"--[a-z][a-z-]+", hint) if option not in known
-            ]
+            unknown += [(path.name, option) for option in re.findall(r"--[a-z][a-z-]+", hint) if option not in known]
     assert not unknown

@@ -47,9 +47,7 @@ def test_a_signal_is_named_like_its_file(ident: str, module: str) -> None:
 @each_signal
 def test_a_signal_says_what_it_sees_and_what_misleads_it(ident: str, module: str) -> None:
     tree = tree_of(SOURCE / "signals" / f"{module}.py")
-    conclude = next(
-        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "conclude"
-    )
+    conclude = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "conclude")
     said = f"{ast.get_docstring(tree)}\n{ast.get_docstring(conclude)}"
     missing = [label for label in LABELS if not re.search(rf"^\s*{label}:", said, flags=re.MULTILINE)]
     assert not missing

@@ -99,9 +99,7 @@ def test_importing_a_module_does_nothing(path: Path) -> None:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         assert docstring or isinstance(node, allowed), f"line {node.lineno}"
         if isinstance(node, ast.If):
-            assert ast.unparse(node.test) in {"TYPE_CHECKING", "__name__ == '__main__'"}, (
-                f"line {node.lineno}"
-            )
+            assert ast.unparse(node.test) in {"TYPE_CHECKING", "__name__ == '__main__'"}, f"line {node.lineno}"
 
 
 @each_module
@@ -119,9 +117,7 @@ def test_detection_has_no_word_for_a_nation_or_a_tongue(path: Path) -> None:
         return
     for node in ast.walk(tree_of(path)):
         name = getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "arg", None) or ""
-        assert not re.search(
-            r"(^|_)(country|nation|nationality|locale|timezone|time_zone)(_|$)", str(name)
-        ), name
+        assert not re.search(r"(^|_)(country|nation|nationality|locale|timezone|time_zone)(_|$)", str(name)), name
 
 
 def test_a_bound_says_why_it_has_its_value() -> None:

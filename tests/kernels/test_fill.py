@@ -30,9 +30,7 @@ def test_a_fill_is_named_as_by_the_slow_twin(pool: list[list[list[int]]]) -> Non
 
 def test_one_item_has_one_name_behind_every_accounts_private_preamble() -> None:
     template = [900, 901]
-    pool = [
-        [[100 + account, *template, 10 * item + 3, 10 * item + 4] for item in range(8)] for account in range(6)
-    ]
+    pool = [[[100 + account, *template, 10 * item + 3, 10 * item + 4] for item in range(8)] for account in range(6)]
     shingles, starts = table(pool)
     names = fill_keys(shingles, starts, template_shingles(shingles)).reshape(6, 8)
     assert (names == names[0]).all()

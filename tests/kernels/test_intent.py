@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from stillwatch.kernels.intent import CLASS_RULES, ROLE_WORDS, RULES, role_lookup, role_table, word_hash
@@ -37,7 +38,11 @@ def test_words_that_stand_far_apart_ask_for_nothing() -> None:
 
 
 def test_ordinary_work_asks_for_nothing() -> None:
-    for text in ("Translate this menu into French.", "Why does my boiler lose pressure overnight?", "Summarise the minutes."):
+    for text in (
+        "Translate this menu into French.",
+        "Why does my boiler lose pressure overnight?",
+        "Summarise the minutes.",
+    ):
         assert classes(text) == set()
 
 
@@ -55,8 +60,6 @@ def test_the_table_finds_every_word_with_all_of_its_roles_and_nothing_else() -> 
     for role, words in enumerate(ROLE_WORDS.values()):
         for word in words.split():
             expected[word] = expected.get(word, 0) | 1 << role
-    import numpy as np
-
     for word, mask in expected.items():
         assert role_lookup(np.uint64(word_hash(word)), keys, masks) == mask, word
     assert role_lookup(np.uint64(word_hash("aubergine")), keys, masks) == 0

@@ -39,7 +39,9 @@ def test_the_twin_agrees_with_the_hash_that_python_itself_uses() -> None:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=12), st.integers(0, 3))
+@given(
+    st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12), max_size=12), st.integers(0, 3)
+)
 def test_a_column_becomes_pseudonyms_row_for_row_wherever_it_was_cut(values: list[str | None], skipped: int) -> None:
     key = Key.derive(b"a secret of a test", "identifiers")
     for kind in (pa.string(), pa.large_string()):

@@ -55,9 +55,7 @@ def calls_and_groups_agree(
     table = np.zeros(SLOTS, dtype=np.uint8)
     table[values >> 4] = 1
     shingles, _ = columns([(1, row) for row in calls])
-    rows, found, saturated = assign_groups(
-        shingles, table, values, groups, np.array(needed, dtype=np.int32), out_max
-    )
+    rows, found, saturated = assign_groups(shingles, table, values, groups, np.array(needed, dtype=np.int32), out_max)
     expected, over = twin.assign_groups(calls, group_of, needed, out_max)
     assert list(zip(rows.tolist(), found.tolist(), strict=True)) == expected
     assert saturated == over

@@ -48,7 +48,9 @@ def test_a_text_leaves_what_the_slow_twin_leaves(column: list[bytes], seed: int)
 @settings(max_examples=50)
 @given(texts)
 def test_case_numbers_and_short_quotations_do_not_change_the_skeleton(text: bytes) -> None:
-    first, second = sketched([b'solve task 17 named "alpha" then stop ' + text, b'SOLVE Task 902 named "beta" then stop ' + text])
+    first, second = sketched(
+        [b'solve task 17 named "alpha" then stop ' + text, b'SOLVE Task 902 named "beta" then stop ' + text]
+    )
     assert first.shingles == second.shingles
     assert first.item != second.item
 
@@ -64,7 +66,7 @@ def test_calls_of_one_template_keep_the_same_smallest_shingles_whatever_fills_th
 def test_two_keys_make_strangers_of_equal_texts() -> None:
     text = b"please explain the reasoning behind this completed answer in full"
     (first,), (second,) = sketched([text], 1), sketched([text], 2)
-    assert not set(first.shingles) & set(second.shingles)
+    assert set(first.shingles) & set(second.shingles) == {0}, "only the places that no shingle took"
     assert first.item != second.item
     assert first.phrases == second.phrases
 

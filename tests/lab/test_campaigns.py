@@ -43,9 +43,7 @@ def work(day: Day, campaign: str) -> pa.Table:
 def gini(counts: np.ndarray) -> float:
     ordered = np.sort(counts)
     rank = np.arange(1, len(ordered) + 1)
-    return float(
-        2 * (rank * ordered).sum() / (len(ordered) * ordered.sum()) - (len(ordered) + 1) / len(ordered)
-    )
+    return float(2 * (rank * ordered).sum() / (len(ordered) * ordered.sum()) - (len(ordered) + 1) / len(ordered))
 
 
 def test_the_pool_shares_a_dozen_cards_few_blocks_and_days_of_sign_ups() -> None:

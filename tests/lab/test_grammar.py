@@ -16,9 +16,7 @@ def write(grammar: Grammar, rule: str, count: int = 50, topic: int = 0, **keys: 
     for at, scope in enumerate(SCOPES):
         columns[at] = keys[scope] if scope in keys else mix(np.arange(count, dtype=np.uint64), at)
     root = grammar.symbol(rule) if rule else -1
-    return grammar.write(
-        Rows(np.full(count, root), np.full(count, topic), np.full(count, 1), columns)
-    ).to_pylist()
+    return grammar.write(Rows(np.full(count, root), np.full(count, topic), np.full(count, 1), columns)).to_pylist()
 
 
 def test_a_text_is_the_literals_and_words_of_its_rule_in_order() -> None:
@@ -40,9 +38,7 @@ def test_words_follow_the_topic_and_an_accounts_words_the_accounts_topic() -> No
 
 
 def test_one_item_reads_the_same_in_every_call_and_another_item_differently() -> None:
-    grammar = Grammar(
-        {"task": ("{run@item}",), "run": ("{digit}{digit}{digit}{digit}{digit}{digit}",)}, WORDS, TOPICS
-    )
+    grammar = Grammar({"task": ("{run@item}",), "run": ("{digit}{digit}{digit}{digit}{digit}{digit}",)}, WORDS, TOPICS)
     assert len(set(write(grammar, "task", item=5))) == 1
     assert len(set(write(grammar, "task"))) > 40
 

@@ -115,9 +115,7 @@ def test_a_third_to_a_half_of_api_accounts_have_one_private_template() -> None:
 def test_strangers_share_system_prompts_of_platforms_harnesses_and_quickstarts() -> None:
     day = demo_day()
     users: dict[str, set[str]] = defaultdict(set)
-    for account, prompt in zip(
-        *(day.events[c].to_pylist() for c in ("account_id", "system_prompt")), strict=True
-    ):
+    for account, prompt in zip(*(day.events[c].to_pylist() for c in ("account_id", "system_prompt")), strict=True):
         users[(prompt or "")[:50]].add(account)
     sizes = sorted((len(accounts) for prompt, accounts in users.items() if prompt), reverse=True)
     assert sizes[0] > 2_000
@@ -141,10 +139,7 @@ def test_some_calls_fail_and_most_of_these_are_sent_again_word_for_word() -> Non
     assert 0.01 < len(failed) / len(day.events) < 0.04
     good = day.events.filter(pc.equal(day.events["status"], 200))
     sent = set(zip(*(good[c].to_pylist() for c in ("account_id", "input_text")), strict=True))
-    again = [
-        pair in sent
-        for pair in zip(*(failed[c].to_pylist() for c in ("account_id", "input_text")), strict=True)
-    ]
+    again = [pair in sent for pair in zip(*(failed[c].to_pylist() for c in ("account_id", "input_text")), strict=True)]
     assert np.mean(again) > 0.6
 
 

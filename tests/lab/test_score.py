@@ -12,9 +12,7 @@ from stillwatch.errors import Error
 from stillwatch.lab.score import b_cubed, score, upper_bound
 
 
-def write_run(
-    folder: Path, named: list[tuple[str, str | None, str]], exchanges: list[tuple[str, str]]
-) -> Path:
+def write_run(folder: Path, named: list[tuple[str, str | None, str]], exchanges: list[tuple[str, str]]) -> Path:
     run = folder / "run"
     run.mkdir()
     pq.write_table(
@@ -43,14 +41,10 @@ def write_truth(folder: Path) -> Path:
     """Two campaigns, of four accounts with two calls each and of two with one; ten honest accounts."""
     truth = folder / "truth"
     truth.mkdir()
-    rows = [(f"p{i}", "campaign", "pool") for i in range(4)] + [
-        (f"q{i}", "campaign", "quiet") for i in range(2)
-    ]
+    rows = [(f"p{i}", "campaign", "pool") for i in range(4)] + [(f"q{i}", "campaign", "quiet") for i in range(2)]
     rows += [(f"h{i}", "harness", None) for i in range(4)] + [(f"c{i}", "consumer", None) for i in range(6)]
     pq.write_table(
-        pa.table(
-            {name: [row[at] for row in rows] for at, name in enumerate(("account_id", "class", "campaign"))}
-        ),
+        pa.table({name: [row[at] for row in rows] for at, name in enumerate(("account_id", "class", "campaign"))}),
         truth / "accounts.parquet",
     )
     calls = [(f"ep{i}", "pool") for i in range(8)] + [(f"eq{i}", "quiet") for i in range(2)]

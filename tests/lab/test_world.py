@@ -64,9 +64,7 @@ def test_events_lie_within_the_day_and_after_their_accounts_were_made() -> None:
     last = day.events["time"].cast(pa.int64())[-1].as_py()
     assert day.world.ground.start_us <= first
     assert last < day.world.ground.start_us + 24 * 3_600_000_000
-    made = dict(
-        zip(*(day.world.accounts()[c].to_pylist() for c in ("account_id", "created_at")), strict=True)
-    )
+    made = dict(zip(*(day.world.accounts()[c].to_pylist() for c in ("account_id", "created_at")), strict=True))
     for account, time in zip(*(day.events[c].to_pylist() for c in ("account_id", "time")), strict=True):
         assert made[account] <= time
 

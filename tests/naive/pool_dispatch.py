@@ -20,20 +20,23 @@ RATE_CV = 0.5
 def spread(counts: Sequence[int]) -> tuple[float, list[float], float]:
     """Return log p that counts are so equal, the same without each account, and the ratio to equal shares."""
     mean = sum(counts) / len(counts)
-    top = int(mean + 40 * math.sqrt(mean + (mean * RATE_CV) ** 2)) + 60
-    masses = seen_at_least_once(mean, lambda base: gamma_poisson(base, RATE_CV), top)
-    squares = [(n - mean) ** 2 for n in range(1, top)]
-
-    def log_p(values: Sequence[int]) -> float:
-        observed = squares_sum(values)
-        if observed >= (len(values) - 1) * mean_square(masses, mean):
-            return 0.0
-        return log_too_equal(observed, len(values) - 1, squares, masses)
-
-    equal = mean_square(seen_at_least_once(mean, poisson, top), mean)
-    without = {counts[at]: log_p([*counts[:at], *counts[at + 1 :]]) for at in range(len(counts))}
+    equal = mean_square(seen_at_least_once(mean, poisson, 200), mean)
+    without = {counts[at]: log_p_equal([*counts[:at], *counts[at + 1 :]]) for at in range(len(counts))}
     ratio = squares_sum(counts) / max(1e-12, equal * (len(counts) - 1))
-    return log_p(counts), [without[count] for count in counts], ratio
+    return log_p_equal(counts), [without[count] for count in counts], ratio
+
+
+def log_p_equal(counts: Sequence[int]) -> float:
+    """Return log p that independent callers, whose rates differ by RATE_CV at least, have counts so equal."""
+    mean = sum(counts) / len(counts)
+    if mean == 1:
+        return 0.0
+    masses = seen_at_least_once(mean, lambda base: gamma_poisson(base, RATE_CV), 400)
+    observed = squares_sum(counts)
+    if observed >= (len(counts) - 1) * mean_square(masses, mean):
+        return 0.0
+    squares = [(n - mean) ** 2 for n in range(1, 400)]
+    return log_too_equal(observed, len(counts) - 1, squares, masses)
 
 
 def pace(family: Sequence[int], everybody: Sequence[int], tested: Sequence[bool]) -> float:

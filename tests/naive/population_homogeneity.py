@@ -14,7 +14,9 @@ Topics = Mapping[int, Sequence[int]]
 
 
 def bit_sums(topics: Topics) -> dict[int, list[int]]:
-    return {account: [sum(call >> bit & 1 for call in calls) for bit in range(BITS)] for account, calls in topics.items()}
+    return {
+        account: [sum(call >> bit & 1 for call in calls) for bit in range(BITS)] for account, calls in topics.items()
+    }
 
 
 def correlation(topics: Topics) -> tuple[float, float]:

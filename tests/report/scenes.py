@@ -34,9 +34,7 @@ SKELETONS = {
                 ),
                 247,
             ),
-            Passage(
-                "user", ("task #", None, "think step by step and write every intermediate result", None), 231
-            ),
+            Passage("user", ("task #", None, "think step by step and write every intermediate result", None), 231),
         ),
         512,
         256,
@@ -139,9 +137,7 @@ def campaigns() -> list[Campaign]:
     ]
 
 
-def group(
-    name: str, outcome: str, accounts: int, calls: int, reason: str, campaign: str | None = None
-) -> Group:
+def group(name: str, outcome: str, accounts: int, calls: int, reason: str, campaign: str | None = None) -> Group:
     return Group(
         group_id="fam-" + digest(name),
         outcome=outcome,  # type: ignore[arg-type]
@@ -300,9 +296,7 @@ def _write_activity(folder: Path, found: list[Campaign]) -> None:
                 calls = int(rng.poisson(max(rate, 0.0)))
                 if calls and not 30 <= hour < 33:
                     name = campaign.group_ids[-1 if late else 0]
-                    rows.append(
-                        (campaign.campaign_id, name, account_id, START + timedelta(hours=hour), calls)
-                    )
+                    rows.append((campaign.campaign_id, name, account_id, START + timedelta(hours=hour), calls))
     columns = list(zip(*rows, strict=True)) or [()] * 5
     kinds = (pa.string(), pa.string(), pa.string(), pa.timestamp("us", tz="UTC"), pa.int64())
     names = ["campaign_id", "group_id", "account_id", "hour", "calls"]
@@ -312,9 +306,7 @@ def _write_activity(folder: Path, found: list[Campaign]) -> None:
 
 def calls(rows: list[tuple[str, str, str | None, str | None]]) -> pa.RecordBatch:
     """Write events of (event id, account, system prompt, user text); all else is absent."""
-    ids, accounts, systems, users = (
-        (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
-    )
+    ids, accounts, systems, users = (list(column) for column in zip(*rows, strict=True)) if rows else ([],) * 4
     given = {
         "event_id": ids,
         "time": [START] * len(rows),

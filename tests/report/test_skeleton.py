@@ -11,9 +11,7 @@ from stillwatch.report import skeleton
 from stillwatch.report.skeleton import SKELETON_ACCOUNTS_MIN, Skeleton, SkeletonCollector, shingles, words
 from tests.report.scenes import calls
 
-TEMPLATE = (
-    "you are a careful tutor and you explain each step of {} before you state the answer to {} in one line"
-)
+TEMPLATE = "you are a careful tutor and you explain each step of {} before you state the answer to {} in one line"
 Row = tuple[str, str, str | None, str | None]
 
 
@@ -64,8 +62,7 @@ def test_a_sentence_that_seven_of_twenty_accounts_share_stays_hidden() -> None:
             f"e{a}",
             f"a{a}",
             None,
-            ("the hidden launch is called project heron " if a < 7 else "")
-            + TEMPLATE.format(name(a), name(a, a)),
+            ("the hidden launch is called project heron " if a < 7 else "") + TEMPLATE.format(name(a), name(a, a)),
         )
         for a in range(20)
     ]
@@ -90,11 +87,7 @@ def test_fills_that_recur_in_a_few_accounts_are_not_taken_for_the_template() -> 
 
 
 def test_numbers_quotes_and_long_literals_are_masked_even_where_all_share_them() -> None:
-    text = (
-        'please open ticket 48213 for "Mrs Adler at the clinic" with key '
-        + "k" * 60
-        + " and answer at once now"
-    )
+    text = 'please open ticket 48213 for "Mrs Adler at the clinic" with key ' + "k" * 60 + " and answer at once now"
     (found,) = collect([(f"e{a}", f"a{a}", None, text) for a in range(12)]).values()
     assert shown(found) == ["please open ticket # for “…” with key # and answer at once now"]
 
@@ -176,9 +169,7 @@ def test_every_run_of_shown_words_was_sent_in_context_by_eight_accounts(
             for _, account, system, user in rows:
                 for context in shingles(words((system if passage.role == "system" else user) or "")):
                     senders.setdefault(context, set()).add(account)
-            known = {
-                context for context, accounts in senders.items() if len(accounts) >= SKELETON_ACCOUNTS_MIN
-            }
+            known = {context for context, accounts in senders.items() if len(accounts) >= SKELETON_ACCOUNTS_MIN}
             for piece in passage.pieces:
                 if piece is not None:
                     run = piece.split(" ")

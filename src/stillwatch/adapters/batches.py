@@ -105,9 +105,7 @@ class Batches:
                 return None
         return self._add_record(line, record)
 
-    def add_json(
-        self, line: int, text: bytes | str, fields: Mapping[str, str] = NO_FIELDS
-    ) -> pa.RecordBatch | None:
+    def add_json(self, line: int, text: bytes | str, fields: Mapping[str, str] = NO_FIELDS) -> pa.RecordBatch | None:
         """Do as `add` does with JSON text, at full speed where no column goes by another name."""
         try:
             if not fields:
@@ -171,8 +169,7 @@ class Batches:
     def _whole_numbers(self, row: Mapping[str, object]) -> dict[str, object]:
         """Turn 12.0 into 12 where an integer is due: table tools write integers with gaps as floats."""
         return {
-            name: int(value) if name in self._integers and _is_whole(value) else value
-            for name, value in row.items()
+            name: int(value) if name in self._integers and _is_whole(value) else value for name, value in row.items()
         }
 
     def _mistake(self, error: msgspec.ValidationError) -> tuple[str, str]:

@@ -135,9 +135,7 @@ def _opened(value: object) -> Iterator[object]:
     if not isinstance(value, dict) or "modelId" in value:
         yield value
         return
-    events = next(
-        (value[key] for key in ("logEvents", "events") if isinstance(value.get(key), list)), [value]
-    )
+    events = next((value[key] for key in ("logEvents", "events") if isinstance(value.get(key), list)), [value])
     for event in events:
         keys = [key for key in ("message", "@message") if isinstance(event, dict) and key in event]
         yield embedded_json(event[keys[0]]) if keys else event

@@ -75,9 +75,7 @@ def _weighted(events: pa.RecordBatch, weight: float) -> pa.RecordBatch:
     weights = events.column("sampled_weight")
     losses = [
         sorted({*(given or ()), "sampled"}) if unweighted else given
-        for given, unweighted in zip(
-            events.column("losses").to_pylist(), pc.is_null(weights).to_pylist(), strict=True
-        )
+        for given, unweighted in zip(events.column("losses").to_pylist(), pc.is_null(weights).to_pylist(), strict=True)
     ]
     columns = {name: events.column(name) for name in EVENT_SCHEMA.names}
     columns["sampled_weight"] = pc.fill_null(weights, weight)

@@ -172,9 +172,7 @@ def _to_integer(given: Any, wanted: pa.Field, faults: _Faults) -> Any:
     elif not pa.types.is_integer(given.type):
         return None
     elif pa.types.is_uint64(given.type):
-        given = _without(
-            given, pc.greater(given, pa.scalar(2**63 - 1, pa.uint64())), faults, "wrong-type", wanted.name
-        )
+        given = _without(given, pc.greater(given, pa.scalar(2**63 - 1, pa.uint64())), faults, "wrong-type", wanted.name)
     half = 2 ** (wanted.type.bit_width - 1)
     given = given.cast(pa.int64())
     outside = pc.or_(pc.less(given, -half), pc.greater(given, half - 1))
@@ -230,9 +228,7 @@ def _read_time(text: str | None) -> datetime | None:
         return None
 
 
-def _without(
-    values: Any, outside: Any, faults: _Faults, reason: str, detail: str | Callable[[int], str]
-) -> Any:
+def _without(values: Any, outside: Any, faults: _Faults, reason: str, detail: str | Callable[[int], str]) -> Any:
     mask = pc.fill_null(outside, False)
     if not pc.any(mask).as_py():
         return values
@@ -248,6 +244,4 @@ def _blank(array: Any) -> Mask:
 
 
 def _is_text(arrow: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow)
-    )
+    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow) or pa.types.is_string_view(arrow))

@@ -301,6 +301,4 @@ def _converter(arrow: pa.DataType) -> Callable[[object], object]:
     return _as_it_is if pa.types.is_list(arrow) else _as_number
 
 
-_CONVERT: Mapping[str, Callable[[object], object]] = {
-    field.name: _converter(field.type) for field in EVENT_SCHEMA
-}
+_CONVERT: Mapping[str, Callable[[object], object]] = {field.name: _converter(field.type) for field in EVENT_SCHEMA}

@@ -121,9 +121,7 @@ def row_of(record: Mapping[str, object], settings: ReadSettings) -> Columns:
         "event_id": first(record, ("id", "request_id", "litellm_call_id")),
         "time": start,
         "session_id": record.get("session_id") or None,
-        "client_ip": _caller(
-            first(record, ("requester_ip_address",)) or metadata.get("requester_ip_address")
-        ),
+        "client_ip": _caller(first(record, ("requester_ip_address",)) or metadata.get("requester_ip_address")),
         "user_agent": first(record, ("user_agent",)) or metadata.get("user_agent") or None,
         "request_model": first(record, ("model_group", "model")),
         "operation": _operation(record.get("call_type")),

@@ -82,9 +82,7 @@ def parquet_columns(file: LogFile) -> tuple[str, ...]:
         return ()
 
 
-def parquet_batches(
-    file: LogFile, columns: Sequence[str], batch_rows: int, reject: Reject
-) -> Iterator[pa.RecordBatch]:
+def parquet_batches(file: LogFile, columns: Sequence[str], batch_rows: int, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield those of `columns` that the file has, at most `batch_rows` rows or TEXT_BYTES_MAX at a time.
 
     Types are the file's own; DICTIONARY_COLUMNS arrive as dictionaries where they are strings. A

@@ -61,19 +61,10 @@ OPERATIONS = (
 )
 """Ends of paths that are model calls."""
 
-NOT_CALLS = (
-    "/batches",
-    "/cancel",
-    "/count_tokens",
-    "/files",
-    "/health",
-    "/input_items",
-    "/metrics",
-    "/models",
-)
+NOT_CALLS = ("/batches", "/cancel", "/count_tokens", "/files", "/health", "/input_items", "/jobs", "/models")
 """Ends of paths that reach no model, although some of their bodies name one."""
 
-MODEL_IN_PATH = re.compile(r"/(?:deployments|models)/([^/:?]+)")
+MODEL_IN_PATH = re.compile(r"/deployments/([^/]+)/|/models/([^/:]+):")
 """Azure and Gemini name the model in the path alone."""
 
 KEY_CHARS_MAX = 4096
@@ -191,7 +182,9 @@ def row_of(record: Mapping[str, Any], profile: Profile, settings: ReadSettings) 
 
 def conversation(request: object) -> Flattened:
     """Return the texts of a request; a prompt that a chat template rendered is taken apart again."""
-    prompt = request.get("prompt") if isinstance(request, dict) else None
+    if not isinstance(request, dict):
+        return Flattened()
+    prompt = request.get("prompt")
     if isinstance(prompt, str) and (messages := messages_of(prompt)):
         return flatten(messages)
     return flatten(request)

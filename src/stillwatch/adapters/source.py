@@ -259,9 +259,7 @@ def _texts(file: LogFile, stream: _Readable, reject: Reject) -> Iterator[tuple[i
                 yield line, text
 
 
-def _decoded(
-    file: LogFile, texts: Iterator[tuple[int, bytes | str]], reject: Reject
-) -> Iterator[tuple[int, Any]]:
+def _decoded(file: LogFile, texts: Iterator[tuple[int, bytes | str]], reject: Reject) -> Iterator[tuple[int, Any]]:
     for line, text in texts:
         try:
             value = decode_json(text)

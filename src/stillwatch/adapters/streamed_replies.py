@@ -137,9 +137,7 @@ class _Reply:
             if not isinstance(choice, dict):
                 continue
             held = self._choices.setdefault(_index(choice), {"finish_reason": None, "message": {}})
-            held["finish_reason"] = (
-                choice.get("finish_reason") or choice.get("stop_reason") or held["finish_reason"]
-            )
+            held["finish_reason"] = choice.get("finish_reason") or choice.get("stop_reason") or held["finish_reason"]
             delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
             if delta.get("refusal"):
                 held["message"]["refusal"] = True

@@ -115,9 +115,7 @@ def _draft(
             known = links.get((link.kind, link.pseudonym))
             if known is None or link.accounts_count > known.accounts_count:
                 links[link.kind, link.pseudonym] = link
-    shown = sorted(links.values(), key=lambda link: (-link.weight_bits, link.kind, link.pseudonym))[
-        :LINKS_MAX
-    ]
+    shown = sorted(links.values(), key=lambda link: (-link.weight_bits, link.kind, link.pseudonym))[:LINKS_MAX]
     of_largest = marks[largest]
     best = min(ats, key=lambda at: (verdicts[at].q_value, verdicts[at].p_extraction))
     every = [mark for at in ats for mark in marks[at]]

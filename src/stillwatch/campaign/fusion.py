@@ -59,8 +59,7 @@ def weigh(marks: Sequence[Mark], accounts_count: int, calibration: Calibration) 
     if ran:
         log_e = float(np.logaddexp.reduce(np.array([own for _, own in ran])) - np.log(len(ran)))
         lefts = [
-            mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, own)
-            for mark, own in ran
+            mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, own) for mark, own in ran
         ]
         without = np.logaddexp.reduce(np.stack(lefts), axis=0) - np.log(len(ran))
     else:

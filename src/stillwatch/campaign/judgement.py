@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.campaign.fusion import OVERLAP_MAX, OWNER_SHARE_MAX, OWNERS_MIN, Verdict
+from stillwatch.campaign.screening import INTENT_MIN
 from stillwatch.finding import Outcome
 from stillwatch.signals.contract import Mark, Panel
 
@@ -84,8 +85,8 @@ def judge(verdict: Verdict, fdr: float) -> Judgement:
     )
 
 
-def judge_untested(owners: int, items: int, accounts: int, intent: float, intent_min: float) -> Judgement:
-    """Return the outcome of a family that the discovery blocks gave no reason to test."""
+def judge_untested(owners: int, items: int, accounts: int, intent: float) -> Judgement:
+    """Return the outcome of a family that was not tested: the discovery blocks gave no reason to, or too few calls."""
     if owners < OWNERS_MIN:
         return _one_owner(accounts, owners)
     if items < accounts / 4:
@@ -94,9 +95,15 @@ def judge_untested(owners: int, items: int, accounts: int, intent: float, intent
             f"{accounts} accounts sent only {items} different texts: something that went round",
             "a list of work dealt out over the accounts",
         )
+    if intent >= INTENT_MIN:
+        return Judgement(
+            "undecided",
+            f"it asks for training material, but with {items} different texts it is too small to be tested",
+            "more calls: a longer log, or a busier family",
+        )
     return Judgement(
         "shared-template",
-        f"in the discovery blocks its calls asked for no training material (score {intent:.2f}, needed {intent_min:g})",
+        f"in the discovery blocks its calls asked for no training material (score {intent:.2f}, needed {INTENT_MIN:g})",
         "calls that ask for reasoning, grades or training data",
     )
 

@@ -48,6 +48,4 @@ def techniques(marks: Sequence[Mark]) -> tuple[str, ...]:
 
 
 def _classes(marks: Sequence[Mark]) -> list[str]:
-    return [
-        name for mark in marks for name in mark.figures if name in CAPABILITY and mark.figures[name] >= 0.2
-    ]
+    return [name for mark in marks for name in mark.figures if name in CAPABILITY and mark.figures[name] >= 0.2]

@@ -1,8 +1,9 @@
 """The digests of a run: additive GROUP BYs over traces, in plain SQL. `{name}` is filled with integers only.
 
 Tables they read: `traces` (trace.TRACE_SCHEMA without shingles), `pairs` (shingle, account_key), `witnesses`
-(shingle, calls, w0 … w7), `members` (a row for each call of each family), `account_rows` (accounts, as
-pseudonyms). Every statement is a set or a sum over rows, so neither order nor cut changes its answer.
+(shingle, calls, w0 … w7), `members` (a row for each call of each family), `account_rows` (accounts, as pseudonyms).
+Every statement is a set or a sum over rows, so neither order nor cut changes its answer. Distinct values are counted
+by a GROUP BY of a GROUP BY, which spills to disk where count(DISTINCT) does not.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ SELECT event_key FROM traces WHERE event_key % {parts} = {part} GROUP BY event_k
 """
 
 LOG_FACTS = """
-SELECT count(*) AS events, count(DISTINCT account_key) AS accounts, min(time_us) AS first_us, max(time_us) AS last_us
-FROM traces
+SELECT sum(calls) AS events, count(*) AS accounts, min(first_us) AS first_us, max(last_us) AS last_us FROM (
+    SELECT count(*) AS calls, min(time_us) AS first_us, max(time_us) AS last_us FROM traces GROUP BY account_key
+)
 """
 
 BLOCK_CALLS = """
@@ -47,7 +49,7 @@ SELECT *, CASE WHEN organization_key = 0 THEN account_key ELSE organization_key 
 )
 """
 
-OWNERS = "SELECT count(DISTINCT owner_key) AS owners FROM account_facts"
+OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
 FAMILY_ACCOUNTS = (
     "SELECT family, account_key, count(*) AS calls, sum(tested) AS tested_calls, "
@@ -59,16 +61,21 @@ FAMILY_ACCOUNTS = (
 )
 
 FAMILY_FACTS = (
-    "SELECT f.family, count(*) AS accounts, count(*) FILTER (f.calls - f.tested_calls >= 2) AS busy_accounts, sum(f.calls) AS calls, sum(f.tested_calls) AS tested_calls, "
-    "count(DISTINCT a.owner_key) AS owners, "
+    "SELECT family, sum(accounts) AS accounts, sum(busy_accounts) AS busy_accounts, count(*) AS owners, "
+    "sum(calls) AS calls, sum(tested_calls) AS tested_calls, "
+    + ", ".join(f"sum(class_{c}) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
+    + " FROM (SELECT f.family, a.owner_key, count(*) AS accounts, sum(f.calls) AS calls, "
+    "sum(CASE WHEN f.calls - f.tested_calls >= 2 THEN 1 ELSE 0 END) AS busy_accounts, "
+    "sum(f.tested_calls) AS tested_calls, "
     + ", ".join(f"sum(f.class_{c}) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
-    + " FROM family_accounts f JOIN account_facts a USING (account_key) "
-    "GROUP BY f.family HAVING count(*) >= {accounts_min} ORDER BY f.family"
+    + " FROM family_accounts f JOIN account_facts a USING (account_key) GROUP BY f.family, a.owner_key) "
+    "GROUP BY family HAVING sum(accounts) >= {accounts_min} ORDER BY family"
 )
 
 FAMILY_ITEMS = """
-SELECT family, count(DISTINCT item_key) AS items FROM members
-WHERE family IN (SELECT family FROM family_facts) GROUP BY family ORDER BY family
+SELECT family, count(*) AS items FROM (
+    SELECT DISTINCT family, item_key FROM members WHERE family IN (SELECT family FROM family_facts)
+) GROUP BY family ORDER BY family
 """
 
 TRACE_IDENTITIES = {
@@ -103,8 +110,9 @@ IDENTITIES = " UNION ALL ".join(
 )
 
 SHARED_VALUES = """
-SELECT kind, value, count(DISTINCT owner_key) AS degree FROM identities JOIN account_facts USING (account_key)
-GROUP BY kind, value HAVING count(DISTINCT owner_key) >= 2
+SELECT kind, value, count(*) AS degree FROM (
+    SELECT DISTINCT kind, value, owner_key FROM identities JOIN account_facts USING (account_key)
+) GROUP BY kind, value HAVING count(*) >= 2
 """
 
 HELD_VALUES = """

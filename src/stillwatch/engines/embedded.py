@@ -54,6 +54,7 @@ together, which thins honest and dealt-out counts alike."""
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
 
+
 class Embedded:
     """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
 
@@ -84,7 +85,7 @@ class Embedded:
 
     def _numpy(self, statement: str) -> dict[str, np.ndarray]:
         found = self._base.sql(statement).to_arrow_table()
-        return {name: found[name].to_numpy() for name in found.column_names}
+        return {name: _plain(found[name]).to_numpy() for name in found.column_names}
 
     def _row(self, statement: str) -> tuple[int, ...]:
         return self._base.execute(statement).fetchall()[0]
@@ -94,9 +95,7 @@ class Embedded:
         parts = rows // DEDUPE_ROWS_MAX + 1
         self._base.execute("CREATE TABLE repeated (event_key UBIGINT)")
         for part in range(parts):
-            self._base.execute(
-                "INSERT INTO repeated " + statements.REPEATED_EVENTS.format(parts=parts, part=part)
-            )
+            self._base.execute("INSERT INTO repeated " + statements.REPEATED_EVENTS.format(parts=parts, part=part))
         if not self._row("SELECT count(*) FROM repeated")[0]:
             return 0
         ordered = ", ".join(name for name in trace.TRACE_SCHEMA.names if name not in ("source", "event_key"))
@@ -138,8 +137,7 @@ class Embedded:
         keep_shared_slots(self._table)
         pairs = pa.schema([("shingle", pa.uint32()), ("account_key", pa.uint64())])
         minima = pa.schema(
-            [("shingle", pa.uint32()), ("calls", pa.int64())]
-            + [(f"w{i}", pa.uint64()) for i in range(trace.WITNESSES)]
+            [("shingle", pa.uint32()), ("calls", pa.int64())] + [(f"w{i}", pa.uint64()) for i in range(trace.WITNESSES)]
         )
         pair_file, minima_file = self._work / "pairs.parquet", self._work / "witnesses.parquet"
         with (
@@ -225,9 +223,7 @@ class Embedded:
         calls = np.zeros(facts.last_us // width - first + 1, dtype=np.int64)
         calls[found["block"].astype(np.int64) - first] = found["calls"]
         tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
-        created = self._numpy(
-            "SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us"
-        )
+        created = self._numpy("SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us")
         return Population(self._row(statements.OWNERS)[0], created["created_us"], width, first, calls, tested)
 
     def load_panels(
@@ -333,6 +329,11 @@ class Embedded:
             f"SELECT account_key, family, calls FROM family_accounts WHERE family IN ({listed}) "
             "ORDER BY account_key, family"
         )
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return sums, which DuckDB gives as 128-bit numbers, as int64."""
+    return column.cast(pa.int64()) if pa.types.is_decimal(column.type) else column
 
 
 def _quoted(path: Path) -> str:

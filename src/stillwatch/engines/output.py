@@ -20,7 +20,6 @@ import stillwatch
 from stillwatch.campaign.conclusion import Conclusion, Draft
 from stillwatch.campaign.families import Families
 from stillwatch.campaign.judgement import judge_untested
-from stillwatch.campaign.screening import INTENT_MIN
 from stillwatch.engines.embedded import Embedded
 from stillwatch.errors import Error
 from stillwatch.event import TIME
@@ -44,9 +43,7 @@ BOUND_NOTES = {
     "groups_shown_max": "families that were not tested are listed up to this number",
 }
 
-EXCHANGE_SCHEMA = pa.schema(
-    [("event_id", pa.string()), ("account_id", pa.string()), ("campaign_id", pa.string())]
-)
+EXCHANGE_SCHEMA = pa.schema([("event_id", pa.string()), ("account_id", pa.string()), ("campaign_id", pa.string())])
 
 ACCOUNTS_SCHEMA = pa.schema(
     [
@@ -85,6 +82,18 @@ class Flagged:
     source: np.ndarray
     draft: np.ndarray
     named: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """All families of a log, what the digests say of each, and its intent score in the discovery blocks.
+
+    Shapes:  facts: columns of statements.FAMILY_FACTS with `items`, f entries; intent float64[f].
+    """
+
+    families: Families
+    facts: dict[str, np.ndarray]
+    intent: np.ndarray
 
 
 def tool_version() -> str:
@@ -250,12 +259,11 @@ def write_groups(
     staged: Path,
     concluded: Conclusion,
     engine: Embedded,
-    families: Families,
-    facts: dict[str, np.ndarray],
-    intent: np.ndarray,
+    screened: Screened,
     idents: list[str],
 ) -> int:
     """Write `groups.jsonl` and `considered.parquet`: what was tested, and the largest of what was not."""
+    families, facts = screened.families, screened.facts
     campaign = {f: idents[i] for i, draft in enumerate(concluded.campaigns) for f in draft.families}
     listed = {family: replace(group, campaign_id=campaign.get(family)) for family, group in concluded.groups}
     order = np.lexsort((facts["family"], -facts["accounts"]))
@@ -265,7 +273,7 @@ def write_groups(
     for at in untested[:GROUPS_SHOWN_MAX]:
         family = int(facts["family"][at])
         listed[family] = _untested(
-            families.names[family], {name: int(facts[name][at]) for name in FACTS}, intent[at]
+            families.names[family], {name: int(facts[name][at]) for name in FACTS}, screened.intent[at]
         )
     groups = sorted(listed.items(), key=lambda item: (-item[1].accounts_count, item[1].group_id))
     write_lines(staged / "groups.jsonl", [asdict(group) for _, group in groups])
@@ -286,7 +294,7 @@ FACTS = ("accounts", "owners", "calls", "items")
 
 
 def _untested(name: str, facts: dict[str, int], intent: float) -> Group:
-    judged = judge_untested(facts["owners"], facts["items"], facts["accounts"], float(intent), INTENT_MIN)
+    judged = judge_untested(facts["owners"], facts["items"], facts["accounts"], float(intent))
     return Group(
         group_id=name,
         outcome=judged.outcome,

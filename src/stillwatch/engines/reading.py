@@ -83,7 +83,7 @@ class Rejections:
 class ReadFacts:
     """What the reading stage learnt about the log."""
 
-    dialect: str
+    adapter: Adapter
     reason: str
     files: tuple[LogFile, ...]
     table: np.ndarray
@@ -94,16 +94,14 @@ class ReadFacts:
 
 def read_log(
     request: RunRequest, files: list[LogFile], traces: Path, rejections: Rejections, progress: Progress
-) -> tuple[ReadFacts, Adapter]:
+) -> ReadFacts:
     """Turn the request's events into trace files and the table of shared shingle slots.
 
     Raises Error where no dialect fits, no row could be read, or too many were rejected.
     """
     chosen = choice.choose(files, request.format)
     progress.note(f"reading as {chosen.adapter.DIALECT.ident}: {chosen.reason}")
-    facts = ReadFacts(
-        chosen.adapter.DIALECT.ident, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8)
-    )
+    facts = ReadFacts(chosen.adapter, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8))
     writer = TraceWriter(traces)
     keys = TraceKeys.derive(request.key)
     lock = threading.Lock()
@@ -133,7 +131,7 @@ def read_log(
             done.result()
     writer.close()
     _enough(facts, rejections, request)
-    return facts, chosen.adapter
+    return facts
 
 
 def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
@@ -151,8 +149,7 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
     if not facts.rows:
         raise Error(
             "no-events",
-            f"no event could be read from {len(facts.files)} file(s)"
-            + (f"; rejected: {most}" if most else ""),
+            f"no event could be read from {len(facts.files)} file(s)" + (f"; rejected: {most}" if most else ""),
             hint="see the formats that can be read with: stillwatch formats",
         )
     if rejected > request.rejected_max * (rejected + facts.rows):
@@ -164,13 +161,11 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
         )
 
 
-def flagged_batches(
-    adapter: Adapter, files: tuple[LogFile, ...], sources: frozenset[int], request: RunRequest
-) -> Iterator[pa.RecordBatch]:
+def flagged_batches(read: ReadFacts, sources: frozenset[int], request: RunRequest) -> Iterator[pa.RecordBatch]:
     """Read again the files that hold flagged calls; what was rejected before is passed over in silence."""
-    for source, file in enumerate(files):
+    for source, file in enumerate(read.files):
         if source in sources:
-            yield from adapter.read(file, request.read, lambda rejection: None)
+            yield from read.adapter.read(file, request.read, lambda rejection: None)
 
 
 ACCOUNT_KEYS = (

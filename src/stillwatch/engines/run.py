@@ -89,7 +89,7 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
     with (staged / "rejected.jsonl").open("w") as stream:
         rejections = Rejections(stream)
         with stages.stage("read", sum(file.size_bytes for file in files)) as rows:
-            read, adapter = read_log(request, files, work, rejections, progress)
+            read = read_log(request, files, work, rejections, progress)
             rows[0] = read.rows
         accounts = read_accounts(list_files(request.accounts), rejections) if request.accounts else None
     engine = Embedded(work, read.table)
@@ -113,10 +113,23 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
                 rows[0] += len(panel.calls.account)
         concluded = conclude(tested, calibration, request.fdr, request.seed)
         with stages.stage("look again") as rows:
-            idents, rows[0] = look_again(engine, concluded, read, adapter, request, staged, observer)
-        groups = output.write_groups(staged, concluded, engine, families, family_facts, intent, idents)
-        _write_run(
-            staged, request, read, facts, rejections, engine, stages, calibration, filled, concluded, groups
+            idents, rows[0] = look_again(engine, concluded, read, request, staged, observer)
+        screened = output.Screened(families, family_facts, intent)
+        groups_count = output.write_groups(staged, concluded, engine, screened, idents)
+        output.write_json(
+            staged / "run.json",
+            {
+                **_what_was_asked(request, calibration),
+                **_what_was_read(read, facts, rejections),
+                "groups_count": groups_count,
+                "extraction_scores": [round(score, 6) for score in concluded.scores],
+                "saturated": [
+                    {"bound": bound, "value": value, "note": output.BOUND_NOTES[bound]}
+                    for bound, value in sorted(engine.saturated.items())
+                ],
+                "signals": _signal_states(filled, concluded),
+                "stages": stages.done,
+            },
         )
     finally:
         engine.close()
@@ -133,10 +146,7 @@ def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> li
 
 
 def _marks(panel: Panel, filled: set[str]) -> list[Mark | Skipped]:
-    return [
-        signal.conclude(panel) if _missing(signal, filled) is None else _skip(signal, filled)
-        for signal in SIGNALS
-    ]
+    return [signal.conclude(panel) if _missing(signal, filled) is None else _skip(signal, filled) for signal in SIGNALS]
 
 
 def _skip(signal: Signal, filled: set[str]) -> Skipped:
@@ -166,60 +176,35 @@ def _signal_states(filled: set[str], concluded: Conclusion) -> list[dict[str, st
     return states
 
 
-def _write_run(
-    staged: Path,
-    request: RunRequest,
-    read: ReadFacts,
-    facts: LogFacts,
-    rejections: Rejections,
-    engine: Embedded,
-    stages: Stages,
-    calibration: Calibration,
-    filled: set[str],
-    concluded: Conclusion,
-    groups_count: int,
-) -> None:
-    config = {
-        "fdr": request.fdr,
+def _what_was_asked(request: RunRequest, calibration: Calibration) -> dict[str, object]:
+    config = {"fdr": request.fdr, "seed": request.seed, "calibration": calibration.ident, "tool": output.tool_version()}
+    return {
+        "schema_version": output.SCHEMA_VERSION,
+        "tool_version": output.tool_version(),
+        "engine": request.engine,
         "seed": request.seed,
-        "calibration": calibration.ident,
-        "tool": output.tool_version(),
-    }
-    output.write_json(
-        staged / "run.json",
-        {
-            "schema_version": output.SCHEMA_VERSION,
-            "tool_version": output.tool_version(),
-            "window": {"start": output.rfc3339(facts.first_us), "end": output.rfc3339(facts.last_us)},
-            "events_count": facts.events_count,
-            "accounts_count": facts.accounts_count,
-            "duplicates_count": facts.duplicates_count,
-            "rejected_count": sum(rejections.counts.values()),
-            "rejected_by_reason": dict(sorted(rejections.counts.items())),
-            "engine": request.engine,
-            "seed": request.seed,
-            "fdr": request.fdr,
-            "config_digest": hashlib.blake2b(
-                json.dumps(config, sort_keys=True).encode(), digest_size=8
-            ).hexdigest(),
-            "key_ident": hashlib.blake2b(request.key, digest_size=4, person=b"key ident").hexdigest(),
-            "dialect": {
-                "ident": read.dialect,
-                "reason": read.reason,
-                "losses": dict(sorted(read.losses.items())),
-            },
-            "calibration": {
-                "ident": calibration.ident,
-                "shipped": calibration.ident == calibrations.SHIPPED,
-                "families_count": len(calibration.scores),
-            },
-            "groups_count": groups_count,
-            "extraction_scores": [round(score, 6) for score in concluded.scores],
-            "saturated": [
-                {"bound": bound, "value": value, "note": output.BOUND_NOTES[bound]}
-                for bound, value in sorted(engine.saturated.items())
-            ],
-            "signals": _signal_states(filled, concluded),
-            "stages": stages.done,
+        "fdr": request.fdr,
+        "config_digest": hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=8).hexdigest(),
+        "key_ident": hashlib.blake2b(request.key, digest_size=4, person=b"key ident").hexdigest(),
+        "calibration": {
+            "ident": calibration.ident,
+            "shipped": calibration.ident == calibrations.SHIPPED,
+            "families_count": len(calibration.scores),
         },
-    )
+    }
+
+
+def _what_was_read(read: ReadFacts, facts: LogFacts, rejections: Rejections) -> dict[str, object]:
+    return {
+        "window": {"start": output.rfc3339(facts.first_us), "end": output.rfc3339(facts.last_us)},
+        "events_count": facts.events_count,
+        "accounts_count": facts.accounts_count,
+        "duplicates_count": facts.duplicates_count,
+        "rejected_count": sum(rejections.counts.values()),
+        "rejected_by_reason": dict(sorted(rejections.counts.items())),
+        "dialect": {
+            "ident": read.adapter.DIALECT.ident,
+            "reason": read.reason,
+            "losses": dict(sorted(read.losses.items())),
+        },
+    }

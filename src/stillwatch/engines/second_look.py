@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.adapters.contract import Adapter
 from stillwatch.campaign.conclusion import Conclusion
 from stillwatch.engines import output
 from stillwatch.engines.contract import Observer, RunRequest
@@ -26,7 +25,6 @@ def look_again(
     engine: Embedded,
     concluded: Conclusion,
     read: ReadFacts,
-    adapter: Adapter,
     request: RunRequest,
     staged: Path,
     observer: Observer | None,
@@ -38,11 +36,9 @@ def look_again(
     names: dict[int, str] = {}
     found = staged / output.WORK / "found.parquet"
     with pq.ParquetWriter(found, output.EXCHANGE_SCHEMA) as writer:
-        for batch, rows, at in _matches(flagged, read, adapter, request):
+        for batch, rows, at in _matches(flagged, read, request):
             keys, first = np.unique(flagged.account[at], return_index=True)
-            names.update(
-                zip(keys.tolist(), batch["account_id"].take(pa.array(rows[first])).to_pylist(), strict=True)
-            )
+            names.update(zip(keys.tolist(), batch["account_id"].take(pa.array(rows[first])).to_pylist(), strict=True))
             kept = flagged.named[at]
             campaign = pa.array([idents[d] for d in flagged.draft[at[kept]]], pa.string())
             taken = batch.take(pa.array(rows[kept]))
@@ -106,7 +102,7 @@ def flagged_calls(engine: Embedded, concluded: Conclusion) -> Flagged:
 
 
 def _matches(
-    flagged: Flagged, read: ReadFacts, adapter: Adapter, request: RunRequest
+    flagged: Flagged, read: ReadFacts, request: RunRequest
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
     """Yield (batch, its flagged rows, their places in `flagged`), each flagged call once."""
     keys = TraceKeys.derive(request.key).identifiers
@@ -114,16 +110,12 @@ def _matches(
     met = np.zeros(len(flagged.event), dtype=bool)
     if not len(flagged.event):
         return
-    for batch in flagged_batches(adapter, read.files, sources, request):
+    for batch in flagged_batches(read, sources, request):
         event = pseudonyms(batch["event_id"], keys)
         place = np.minimum(np.searchsorted(flagged.event, event), len(flagged.event) - 1)
-        same = (flagged.event[place] == event) & (
-            flagged.time_us[place] == batch["time"].cast(pa.int64()).to_numpy()
-        )
+        same = (flagged.event[place] == event) & (flagged.time_us[place] == batch["time"].cast(pa.int64()).to_numpy())
         rows = np.flatnonzero(same)
-        rows = rows[
-            pseudonyms(batch["account_id"].take(pa.array(rows)), keys) == flagged.account[place[rows]]
-        ]
+        rows = rows[pseudonyms(batch["account_id"].take(pa.array(rows)), keys) == flagged.account[place[rows]]]
         # Repeats of one call, in this batch or an earlier one, are looked at once.
         first = np.unique(place[rows], return_index=True)[1]
         rows = rows[np.sort(first)]

@@ -135,9 +135,7 @@ def assign_groups(shingles, table, values, groups, hits_needed, out_max):
             best = -1
             for slot in range(held):
                 if times[slot] >= hits_needed[met[slot]] and (
-                    best < 0
-                    or times[slot] > times[best]
-                    or (times[slot] == times[best] and met[slot] < met[best])
+                    best < 0 or times[slot] > times[best] or (times[slot] == times[best] and met[slot] < met[best])
                 ):
                     best = slot
             if best < 0:

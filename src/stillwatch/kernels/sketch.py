@@ -204,9 +204,7 @@ def phrase_bits(tokens, count, role_keys, role_masks, rules):
 
 
 @njit(nogil=True, cache=True)
-def sketch(
-    offsets, data, seed, role_keys, role_masks, shingles, column, width, item, topic, phrases, words, cut
-):
+def sketch(offsets, data, seed, role_keys, role_masks, shingles, column, width, item, topic, phrases, words, cut):
     """Sketch a column of texts into `shingles[:, column:column + width]` and the other outputs.
 
     Shapes:  offsets int32 or int64[n + 1]; data uint8[bytes]; shingles uint32[n, SHINGLES]; item, topic

@@ -36,8 +36,7 @@ def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.Reco
     """
     rows = events.num_rows
     columns: dict[str, pa.Array] = {
-        name: pa.array(pseudonyms(events[origin], keys.identifiers))
-        for name, origin in trace.KEY_COLUMNS.items()
+        name: pa.array(pseudonyms(events[origin], keys.identifiers)) for name, origin in trace.KEY_COLUMNS.items()
     }
     columns["asn"] = pc.fill_null(events["client_asn"], 0)
     columns["time_us"] = events["time"].cast(pa.int64())
@@ -48,9 +47,7 @@ def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.Reco
     columns["weight_milli"] = _milli(events["sampled_weight"], absent=1000)
     columns["source"] = pa.array(np.full(rows, source, dtype=np.int32))
     columns |= _sketch_columns(events, keys)
-    return pa.RecordBatch.from_arrays(
-        [columns[name] for name in trace.TRACE_SCHEMA.names], schema=trace.TRACE_SCHEMA
-    )
+    return pa.RecordBatch.from_arrays([columns[name] for name in trace.TRACE_SCHEMA.names], schema=trace.TRACE_SCHEMA)
 
 
 def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys) -> dict[str, pa.Array]:

@@ -11,9 +11,7 @@ from stillwatch.lab.roster import move_to
 from stillwatch.lab.traffic import HOUR_US, Ground, Ints, Records
 
 
-def times(
-    rng: np.random.Generator, count: int, ground: Ground, shifts: Sequence[tuple[float, float, float]]
-) -> Ints:
+def times(rng: np.random.Generator, count: int, ground: Ground, shifts: Sequence[tuple[float, float, float]]) -> Ints:
     """Draw sorted times over shifts of (first hour, last hour, share of the work)."""
     share = np.array([shift[2] for shift in shifts])
     which = rng.choice(len(shifts), count, p=share / share.sum())

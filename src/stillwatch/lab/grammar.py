@@ -154,9 +154,7 @@ class Grammar:
         about = topic[listed]
         chance = (key[listed] >> np.uint64(11)) * 2.0**-53
         skewed = chance * (0.35 + 0.65 * chance)
-        pieces[listed] = self._table_from[table, about] + (skewed * self._table_size[table, about]).astype(
-            np.int64
-        )
+        pieces[listed] = self._table_from[table, about] + (skewed * self._table_size[table, about]).astype(np.int64)
         return pieces
 
     def _compile_rules(self, rules: Rules) -> None:
@@ -207,9 +205,7 @@ class Grammar:
             self._pieces.append(text)
         return self._literals_from + self._piece_ids[text]
 
-    def _compile_tables(
-        self, words: Mapping[str, tuple[str, ...]], topical: list[str], topics: TopicWords
-    ) -> None:
+    def _compile_tables(self, words: Mapping[str, tuple[str, ...]], topical: list[str], topics: TopicWords) -> None:
         shape = (len(words) + len(topical), max(len(topics), 1))
         self._table_from = np.zeros(shape, np.int64)
         self._table_size = np.zeros(shape, np.int64)

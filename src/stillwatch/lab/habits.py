@@ -20,9 +20,7 @@ _SHORT = Profile(context=(300.0, 1.1), output=(51.0, 1.44))
 """Source: ServeGen m-large: output p50 51, p95 548; input p50 600, of which the text is a part."""
 _DEEP = Profile(model=REASONING_MODEL, reasoning_level="medium", context=(120.0, 1.7), output=(844.0, 1.3))
 """Source: ServeGen R1 clients: output p50 844, p95 7207; input p50 260, p95 9870."""
-_AGENT = Profile(
-    stream=True, tools=CODING_TOOLS, context=(5_000.0, 1.0), output=(180.0, 1.1), max_tokens=8_192
-)
+_AGENT = Profile(stream=True, tools=CODING_TOOLS, context=(5_000.0, 1.0), output=(180.0, 1.1), max_tokens=8_192)
 """Source: Mooncake conversations, input p50 6,909; OpenRouter: programming prompts often beyond 20,000."""
 
 CHATS = (
@@ -69,9 +67,7 @@ CHAT = Kind(
     first=(*["free"] * 17, *["recipe"] * 4, "judge_public"), follow=("follow_up",), system=("platform_chat",),
     profiles=CHATS, turns=2.52,
 )  # fmt: skip
-FREE_API = Kind(
-    first=(*["free"] * 9, "recipe"), profiles=(*API, *API_DEEP[:10]), turns=1.4, follow=("follow_up",)
-)
+FREE_API = Kind(first=(*["free"] * 9, "recipe"), profiles=(*API, *API_DEEP[:10]), turns=1.4, follow=("follow_up",))
 RECIPES = Kind(first=("recipe", "recipe", "free", "judge_public"), profiles=API)
 OWN_TEMPLATE = Kind(
     first=("private_prompt",), profiles=(*API, *API_DEEP[:12]),
@@ -87,9 +83,7 @@ QUICKSTART = Kind(
         "quickstart_7",
     ),
 )  # fmt: skip
-RETRIEVAL = Kind(
-    first=("question", "question", "free_first"), profiles=API, system=("quickstart_2",), sessions=False
-)
+RETRIEVAL = Kind(first=("question", "question", "free_first"), profiles=API, system=("quickstart_2",), sessions=False)
 PRODUCT_CHAT = Kind(
     first=("support_message",), follow=("follow_up", "support_message"), profiles=API,
     system=("product_system",), turns=2.0, end_users=3_000, own=True,

@@ -98,9 +98,7 @@ def one_address(rng: np.random.Generator, count: int, exits: int = 1) -> Places:
     return _as_places(network, host, np.full(count, exits, np.int64))
 
 
-def _as_places(
-    network: npt.NDArray[np.int64], host: npt.NDArray[np.int64], span: npt.NDArray[np.int64]
-) -> Places:
+def _as_places(network: npt.NDArray[np.int64], host: npt.NDArray[np.int64], span: npt.NDArray[np.int64]) -> Places:
     address = _ADDRESS_BASE + (network << _NETWORK_BITS) + host
     return Places(address.astype(np.uint32), span.astype(np.uint32), ASN_BASE + network)
 
@@ -164,9 +162,7 @@ def clients() -> tuple[pa.StringArray, pa.StringArray, Mapping[str, tuple[int, i
         ranges[family] = (len(agents), len(agents) + len(names))
         agents.extend(names)
     rng = stream(0, "tls-fingerprints")
-    libraries = [
-        f"t13d{rng.integers(12, 20)}{rng.integers(8, 17):02d}h2_{_hex(rng)}_{_hex(rng)}" for _ in range(24)
-    ]
+    libraries = [f"t13d{rng.integers(12, 20)}{rng.integers(8, 17):02d}h2_{_hex(rng)}_{_hex(rng)}" for _ in range(24)]
     prints = [libraries[int(rng.integers(0, 24))] for _ in range(len(agents) * FINGERPRINTS_EACH)]
     return pa.array(agents), pa.array(prints), MappingProxyType(ranges)
 
@@ -186,9 +182,7 @@ def draw_clients(
     _, _, ranges = clients()
     names = list(weights)
     chance = np.array([weights[name] for name in names])
-    bounds = np.array([ranges[name] for name in names])[
-        rng.choice(len(names), count, p=chance / chance.sum())
-    ]
+    bounds = np.array([ranges[name] for name in names])[rng.choice(len(names), count, p=chance / chance.sum())]
     agent = bounds[:, 0] + (rng.random(count) ** 1.8 * (bounds[:, 1] - bounds[:, 0])).astype(np.int64)
     tls = agent * FINGERPRINTS_EACH + (rng.random(count) ** 2 * FINGERPRINTS_EACH).astype(np.int64)
     return agent, tls

@@ -171,12 +171,8 @@ class Renderer:
         )
 
     def _finish(self, calls: Records, good: npt.NDArray[np.bool_], outcome: _Outcome) -> pa.StringArray:
-        tooled = self._tooled[calls["profile"]] & (
-            unit(mix(calls["draw"], calls["step"].astype(np.uint64)), 40) < 0.7
-        )
-        which = np.where(
-            ~good, -1, np.where(outcome.refused, 2, np.where(outcome.cut, 1, np.where(tooled, 3, 0)))
-        )
+        tooled = self._tooled[calls["profile"]] & (unit(mix(calls["draw"], calls["step"].astype(np.uint64)), 40) < 0.7)
+        which = np.where(~good, -1, np.where(outcome.refused, 2, np.where(outcome.cut, 1, np.where(tooled, 3, 0))))
         return picked(("stop", "length", "content_filter", "tool_calls"), which)
 
 

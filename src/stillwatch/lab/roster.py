@@ -93,9 +93,7 @@ def enrol(rng: np.random.Generator, count: int, style: Style, start_us: int) -> 
     drawn["org"] = np.where(at_work, mix(drawn["key"], 7) >> np.uint64(1), 0)
     move_to(drawn, network.places(rng, count, style.access))
     roaming = rng.random(count) < style.roaming
-    drawn["other_address"][roaming] = network.places(
-        rng, int(roaming.sum()), {"mobile": 0.7, "home": 0.3}
-    ).address
+    drawn["other_address"][roaming] = network.places(rng, int(roaming.sum()), {"mobile": 0.7, "home": 0.3}).address
     drawn["agent"], drawn["tls"] = network.draw_clients(rng, count, style.clients)
     drawn["signup_tls"] = network.draw_clients(rng, count, {"app": 1.0})[1]
     elsewhere = rng.random(count) < 0.55
@@ -108,9 +106,7 @@ def enrol(rng: np.random.Generator, count: int, style: Style, start_us: int) -> 
     drawn["plan"] = rng.choice(style.plans, count)
     drawn["use"] = np.where(rng.random(count) < 0.6, rng.integers(0, len(USES), count), -1)
     paths = list(style.paths)
-    drawn["path"] = rng.choice(
-        paths, count, p=np.array(list(style.paths.values())) / sum(style.paths.values())
-    )
+    drawn["path"] = rng.choice(paths, count, p=np.array(list(style.paths.values())) / sum(style.paths.values()))
     drawn["credentials"] = np.where(drawn["path"] == 2, 0, rng.geometric(0.7, count))
     return drawn
 
@@ -165,9 +161,7 @@ def hex_text(keys: Keys, prefix: str = "", null_zero: bool = False) -> pa.String
     valid = None
     if null_zero and not keys.all():
         valid = pa.py_buffer(np.packbits(keys != 0, bitorder="little").tobytes())
-    return pa.StringArray.from_buffers(
-        len(keys), pa.py_buffer(offsets), pa.py_buffer(written.reshape(-1)), valid
-    )
+    return pa.StringArray.from_buffers(len(keys), pa.py_buffer(offsets), pa.py_buffer(written.reshape(-1)), valid)
 
 
 def picked(names: tuple[str, ...], index: npt.NDArray[np.integer]) -> pa.StringArray:
@@ -183,9 +177,7 @@ def account_table(drawn: npt.NDArray[np.void]) -> pa.Table:
         "organization_id": hex_text(drawn["org"], "org_", null_zero=True),
         "created_at": pa.array(drawn["created"].astype("M8[us]")),
         "closed_at": pa.array(drawn["closed"].astype("M8[us]"), mask=drawn["closed"] == 0),
-        "closed_reason": picked(
-            ("user", "banned"), np.where(drawn["closed"] == 0, -1, drawn["key"] % 2 == 0)
-        ),
+        "closed_reason": picked(("user", "banned"), np.where(drawn["closed"] == 0, -1, drawn["key"] % 2 == 0)),
         "email_domain": _domain_text(drawn["domain"]),
         "email_digest": hex_text(drawn["email"]),
         "phone_digest": hex_text(drawn["phone"], null_zero=True),

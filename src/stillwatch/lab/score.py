@@ -93,16 +93,12 @@ def score(run_dir: Path, truth_dir: Path) -> Score:
     verdict = dict(zip(named["account_id"].to_pylist(), named["verdict"].to_pylist(), strict=True))
     reported = {
         account: str(campaign)
-        for account, campaign in zip(
-            named["account_id"].to_pylist(), named["campaign_id"].to_pylist(), strict=True
-        )
+        for account, campaign in zip(named["account_id"].to_pylist(), named["campaign_id"].to_pylist(), strict=True)
         if verdict[account] == "campaign"
     }
     hidden = {
         account: str(campaign)
-        for account, campaign in zip(
-            truth["account_id"].to_pylist(), truth["campaign"].to_pylist(), strict=True
-        )
+        for account, campaign in zip(truth["account_id"].to_pylist(), truth["campaign"].to_pylist(), strict=True)
         if campaign is not None
     }
     told = pc.unique(exchanges["event_id"])

@@ -44,9 +44,7 @@ def write_world(world: World, out: Path, dialect: str, progress: Progress) -> No
     """
     writer = _writer(dialect)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Error(
-            "out-not-empty", "the output folder is not empty", hint="name a new folder or empty this one"
-        )
+        raise Error("out-not-empty", "the output folder is not empty", hint="name a new folder or empty this one")
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.partial-", dir=out.parent))
     try:
@@ -103,8 +101,6 @@ def _write_accounts(accounts: pa.Table, path: Path) -> None:
 
 def _writer(dialect: str) -> Writer:
     if dialect not in DIALECTS:
-        raise Error(
-            "unknown-dialect", "there is no dialect of that name", hint=f"choose one of {', '.join(DIALECTS)}"
-        )
+        raise Error("unknown-dialect", "there is no dialect of that name", hint=f"choose one of {', '.join(DIALECTS)}")
     module = importlib.import_module(f"stillwatch.lab.writers.{dialect.replace('-', '_')}")
     return cast(Writer, module)

@@ -152,9 +152,7 @@ def arrivals(habit: Records, slot: Slot, ground: Ground, rng: np.random.Generato
     hour = (slot.start_us - ground.start_us) / HOUR_US
     length = (slot.end_us - slot.start_us) / HOUR_US
     since = (hour % 24.0 - habit["from_hour"]) % 24.0
-    covered = np.clip(habit["hours"] - since, 0.0, length) + np.clip(
-        since + length - 24.0, 0.0, habit["hours"]
-    )
+    covered = np.clip(habit["hours"] - since, 0.0, length) + np.clip(since + length - 24.0, 0.0, habit["hours"])
     mean = habit["rate"] * np.minimum(covered, length) / habit["hours"]
     busy = np.flatnonzero(mean > 0.0)
     spread = np.maximum(habit["variation"][busy] ** 2 - 1.0, 0.02)
@@ -171,9 +169,7 @@ def arrivals(habit: Records, slot: Slot, ground: Ground, rng: np.random.Generato
     last = np.zeros(len(gaps), bool)
     last[ends - 1] = True
     share = (run - np.repeat(before, counts + 1)) / np.repeat(total, counts + 1)
-    time = slot.start_us + (np.clip(share[~last], 0.0, 1.0) * (slot.end_us - slot.start_us - 1)).astype(
-        np.int64
-    )
+    time = slot.start_us + (np.clip(share[~last], 0.0, 1.0) * (slot.end_us - slot.start_us - 1)).astype(np.int64)
     return np.repeat(who, counts), time
 
 
@@ -203,9 +199,7 @@ def converse(calls: Records, turns: float, steps: float, rng: np.random.Generato
     origin = np.repeat((np.cumsum(step_count) - step_count)[first], step_count)
     calls = np.repeat(calls, step_count)
     calls["step"] = np.arange(len(calls)) - head
-    pause = np.where(
-        calls["step"] > 0, rng.lognormal(2.1, 0.8, len(calls)), rng.lognormal(4.3, 1.0, len(calls))
-    )
+    pause = np.where(calls["step"] > 0, rng.lognormal(2.1, 0.8, len(calls)), rng.lognormal(4.3, 1.0, len(calls)))
     pause[origin == np.arange(len(calls))] = 0.0
     run = np.cumsum(np.minimum(pause, 1_200.0) * 1e6)
     calls["time"] += (run - run[origin]).astype(np.int64)
@@ -281,9 +275,7 @@ class Crowd:
         """Fill in what is said, for the calls of one kind."""
         opening = calls["draw"]
         if kind.templates > 1:
-            calls["author"] = mix(
-                calls["author"], (unit(opening, 12) ** 2 * kind.templates).astype(np.uint64)
-            )
+            calls["author"] = mix(calls["author"], (unit(opening, 12) ** 2 * kind.templates).astype(np.uint64))
         if kind.own:
             calls["topic"] = topic_of(calls["author"])
         calls["item"] = mix(opening, 2)

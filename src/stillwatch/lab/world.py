@@ -107,11 +107,7 @@ class World:
         carried = np.zeros(0, CALL)
         for index in range(self.scenario.hours * parts):
             start = self.ground.start_us + index // parts * HOUR_US + index % parts * length
-            end = (
-                start + length
-                if (index + 1) % parts
-                else self.ground.start_us + (index // parts + 1) * HOUR_US
-            )
+            end = start + length if (index + 1) % parts else self.ground.start_us + (index // parts + 1) * HOUR_US
             slot = Slot(index, start, end)
             drafts = [carried]
             for first, actor in zip(self._first, self.actors, strict=True):

@@ -42,9 +42,7 @@ def matrix(dialects: Sequence[Dialect], console: Console) -> None:
         label = f"{name} *" if name in EVENT_REQUIRED else name
         table.add_row(label, *("yes" if name in dialect.columns else "·" for dialect in dialects))
     console.print(table)
-    console.print(
-        Text("* required.  stillwatch formats DIALECT says what a dialect lacks and what cures it.")
-    )
+    console.print(Text("* required.  stillwatch formats DIALECT says what a dialect lacks and what cures it."))
 
 
 def card(dialect: Dialect, console: Console) -> None:

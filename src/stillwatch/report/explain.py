@@ -32,9 +32,7 @@ NO_FAMILY = (
     " are tested; the calls of this account share none."
 )
 
-NEAR_A_FINDING = (
-    "Some of its calls fit a family that was found, and none of its own evidence stands without them."
-)
+NEAR_A_FINDING = "Some of its calls fit a family that was found, and none of its own evidence stands without them."
 
 OTHER_KEY = (
     "More calls that share their structure with other accounts, a longer log, or the right key: under"
@@ -246,8 +244,5 @@ def _reasons(groups: Sequence[Group]) -> list[str]:
 
 def _blind_spots(run: reading.Run) -> list[str]:
     skipped = [f"{signal.ident} could not run: {signal.reason}" for signal in run.skipped()]
-    lost = [
-        f"The log had losses: {wording.loss_line(name, n)}."
-        for name, n in reading.losses_of(run.facts).items()
-    ]
+    lost = [f"The log had losses: {wording.loss_line(name, n)}." for name, n in reading.losses_of(run.facts).items()]
     return [*skipped, *lost]

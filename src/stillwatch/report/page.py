@@ -231,9 +231,7 @@ def _range(first: int, following: int) -> str:
     return str(first) if following == first + 1 else f"{first}–{following - 1}"
 
 
-def _series(
-    group_ids: pa.ChunkedArray, column: Hours, calls: Hours, bins: int
-) -> tuple[list[Hours], list[str]]:
+def _series(group_ids: pa.ChunkedArray, column: Hours, calls: Hours, bins: int) -> tuple[list[Hours], list[str]]:
     """Stack the biggest groups one by one and the rest as one."""
     names, index = _indexed(group_ids)
     totals = np.bincount(index, weights=calls, minlength=len(names)).astype(np.int64)

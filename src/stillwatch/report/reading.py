@@ -215,9 +215,7 @@ def _lines(path: Path, kind: type[_Word]) -> list[_Word]:
     return found
 
 
-def _table(
-    path: Path, names: list[str], equal: tuple[str, str | int], dictionaries: Sequence[str] = ()
-) -> pa.Table:
+def _table(path: Path, names: list[str], equal: tuple[str, str | int], dictionaries: Sequence[str] = ()) -> pa.Table:
     column, value = equal
     # A pseudonym is unsigned; a bare Python integer past 2^63 would not convert.
     scalar = pa.scalar(value, pa.uint64() if isinstance(value, int) else pa.string())

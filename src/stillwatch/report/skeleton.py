@@ -225,9 +225,7 @@ def _skeleton(sample: _Sample) -> Skeleton:
     return Skeleton(tuple(passage for _, passage in ordered), *counts)
 
 
-def _passages(
-    role: Role, calls: Sequence[tuple[str, list[str]]]
-) -> Iterator[tuple[tuple[int, int], Passage]]:
+def _passages(role: Role, calls: Sequence[tuple[str, list[str]]]) -> Iterator[tuple[tuple[int, int], Passage]]:
     """Choose the calls that together show most of what is shared, each with its rank and strength."""
     contexts = [(account, shingles(text_words)) for account, text_words in calls]
     support = _support(contexts)
@@ -262,9 +260,7 @@ def _support(contexts: Sequence[tuple[str, list[Shingle]]]) -> dict[Shingle, int
     return {context: n for context, n in count.items() if n >= least}
 
 
-def _pieces(
-    text_words: Sequence[str], found: Sequence[Shingle], support: dict[Shingle, int]
-) -> tuple[str | None, ...]:
+def _pieces(text_words: Sequence[str], found: Sequence[Shingle], support: dict[Shingle, int]) -> tuple[str | None, ...]:
     """Write shared words in order, with a gap wherever no shared context spans two neighbours."""
     pieces: list[str | None] = []
     run: list[str] = []

@@ -70,9 +70,7 @@ def summary_json(run_dir: Path) -> dict[str, object]:
         "watched_count": reading.verdict_count(run_dir, "watch"),
         "skipped": [{"signal": signal.ident, "reason": signal.reason} for signal in run.skipped()],
         "losses": dict(reading.losses_of(facts)),
-        "saturated": [
-            {"bound": item.bound, "value": item.value, "note": item.note} for item in facts.saturated
-        ],
+        "saturated": [{"bound": item.bound, "value": item.value, "note": item.note} for item in facts.saturated],
         "report": str(run_dir / "report.html"),
     }
 
@@ -136,12 +134,9 @@ def _notes(run: reading.Run) -> list[tuple[str, list[str]]]:
             for outcome in wording.OUTCOMES
             if cleared[outcome]
         ],
-        "Under watch": [wording.counted(n, "account")]
-        if (n := reading.verdict_count(run.directory, "watch"))
-        else [],
+        "Under watch": [wording.counted(n, "account")] if (n := reading.verdict_count(run.directory, "watch")) else [],
         "Signals skipped": [
-            f"{wording.printable(signal.ident)}: {wording.printable(signal.reason)}"
-            for signal in run.skipped()
+            f"{wording.printable(signal.ident)}: {wording.printable(signal.reason)}" for signal in run.skipped()
         ],
         "Losses in the log": [wording.loss_line(name, n) for name, n in reading.losses_of(facts).items()],
         "Records rejected": [

@@ -48,7 +48,8 @@ def conclude(panel: Panel) -> Mark | Skipped:
     )
     pace = Evidence(
         signal=IDENT,
-        statement=f"the family's total from block to block varies {pace_ratio:.2f} times as much as independent calls would",
+        statement=f"the family's total from block to block varies {pace_ratio:.2f} times as much as independent calls "
+        "would",
         value=pace_ratio,
         p_value=float(np.exp(pace_log_p)),
         family=FAMILY,
@@ -80,9 +81,7 @@ def _expected_ratio(counts: Ints) -> float:
     mean = float(counts.mean())
     table, weights = truncated_counts(mean, RATE_CV_MIN)
     plain, plain_weights = truncated_counts(mean, 0.0)
-    return float(
-        np.dot((table - mean) ** 2, weights) / max(1e-12, np.dot((plain - mean) ** 2, plain_weights))
-    )
+    return float(np.dot((table - mean) ** 2, weights) / max(1e-12, np.dot((plain - mean) ** 2, plain_weights)))
 
 
 def _pace(panel: Panel) -> tuple[float, float]:

@@ -137,9 +137,7 @@ def _collisions(panel: Panel, owner: Ints) -> tuple[float, float, int]:
     return min(LOG_E_MAX, log_e), float(chance.sum()), int(hit.sum())
 
 
-def _stock_size(
-    item: NDArray[np.uint64], model: Ints, account: Ints, discovery: NDArray[np.bool_]
-) -> float | None:
+def _stock_size(item: NDArray[np.uint64], model: Ints, account: Ints, discovery: NDArray[np.bool_]) -> float | None:
     """Return an upper estimate of the number of items in the stock (Lincoln and Petersen), or None."""
     shown = discovery & (item != 0)
     sizes = np.bincount(model[shown], minlength=model.max() + 1)
@@ -165,9 +163,7 @@ def _holders(item: NDArray[np.uint64], account: Ints) -> dict[int, int]:
     return holders
 
 
-def _walk(
-    item: NDArray[np.uint64], model: Ints, account: Ints, stock: float
-) -> tuple[Floats, NDArray[np.bool_]]:
+def _walk(item: NDArray[np.uint64], model: Ints, account: Ints, stock: float) -> tuple[Floats, NDArray[np.bool_]]:
     """Go through the calls in order: the chance of meeting another account's item, and whether it was met."""
     owner: dict[tuple[int, int], int] = {}
     own: dict[tuple[int, int], int] = {}

@@ -88,9 +88,7 @@ def _tests(values: SharedValues, owner: Ints, owners: int, population: int) -> l
     hub = min(HOLDERS_MAX, max(HOLDERS_MIN, int(HOLDERS_SHARE_MAX * population)))
     tested = np.flatnonzero((held >= 1) & (values.degree <= hub))
     log_ps = _log_tails(held[tested], values.degree[tested], owners, population)
-    return [
-        _Test(log_p, values, int(v), int(held[v])) for v, log_p in zip(tested, log_ps.tolist(), strict=True)
-    ]
+    return [_Test(log_p, values, int(v), int(held[v])) for v, log_p in zip(tested, log_ps.tolist(), strict=True)]
 
 
 def _log_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floats:
@@ -127,4 +125,6 @@ def _log_es(tests: list[_Test], owner: Ints, owners: int, population: int) -> tu
 
 def _link(test: _Test, population: int) -> Link:
     weight = float(np.log2(MATCH_RATE / (test.degree() / population) ** 2))
-    return Link(test.values.kind, f"{int(test.values.value[test.index]):016x}", test.held, test.degree(), round(weight, 1))
+    return Link(
+        test.values.kind, f"{int(test.values.value[test.index]):016x}", test.held, test.degree(), round(weight, 1)
+    )

@@ -38,9 +38,7 @@ class Injected:
         roster = enrol_in_bulk(rng, shared, ground)
         move_to(roster, network.places(rng, self.accounts, {"home": 1.0}))
         total = int(self.calls)
-        profile = Profile(
-            tools=CODING_TOOLS, max_tokens=16_384, context=(6_000.0, 0.9), output=(1_400.0, 0.8)
-        )
+        profile = Profile(tools=CODING_TOOLS, max_tokens=16_384, context=(6_000.0, 0.9), output=(1_400.0, 0.8))
         calls = plan_calls(
             total,
             ground,
@@ -49,9 +47,7 @@ class Injected:
             name_key(ground.seed, self.name, "prompt"),
         )
         calls["item"] = rng.integers(1, 1 << 63, total, np.uint64)
-        calls["topic"] = rng.choice(
-            (language.SOFTWARE, language.DATA, language.SOFTWARE, language.PHYSICS), total
-        )
+        calls["topic"] = rng.choice((language.SOFTWARE, language.DATA, language.SOFTWARE, language.PHYSICS), total)
         calls["account"] = dispatch.next_free(rng, self.accounts, total)
         calls["time"] = dispatch.times(rng, total, ground, ((0.0, 24.0, 0.5), (6.0, 22.0, 0.5)))
         calls["session"] = mix(calls["item"], 1)

@@ -39,12 +39,8 @@ class Pool:
         rng = ground.rng(self.name)
         roster = enrol_in_bulk(rng, self, ground)
         total = int(self.calls)
-        profile = Profile(
-            temperature=0.7, max_tokens=8_192, stream=False, output=(1_900.0, 0.6), refusal=0.03
-        )
-        calls = plan_calls(
-            total, ground, "elicit_prompt", profile, name_key(ground.seed, self.name, "prompt")
-        )
+        profile = Profile(temperature=0.7, max_tokens=8_192, stream=False, output=(1_900.0, 0.6), refusal=0.03)
+        calls = plan_calls(total, ground, "elicit_prompt", profile, name_key(ground.seed, self.name, "prompt"))
         items = -(-total // self.samples)
         calls["item"] = np.repeat(rng.integers(1, 1 << 63, items, np.uint64), self.samples)[:total]
         wanted = rng.permutation(len(language.TOPICS))[: self.topics]
@@ -66,9 +62,7 @@ def enrol_in_bulk(rng: np.random.Generator, pool: Pool, ground: Ground) -> Recor
     move_to(roster, network.blocks(rng, pool.accounts, pool.blocks))
     thrown = rng.random(pool.accounts) < 0.7
     few = (PUBLIC_DOMAINS + rng.integers(0, DISPOSABLE_DOMAINS, 5)).astype(np.uint64)
-    roster["domain"] = np.where(
-        thrown, rng.choice(few, pool.accounts), roster["domain"] % np.uint64(PUBLIC_DOMAINS)
-    )
+    roster["domain"] = np.where(thrown, rng.choice(few, pool.accounts), roster["domain"] % np.uint64(PUBLIC_DOMAINS))
     begin = ground.start_us - int(rng.uniform(9, 30) * DAY_US)
     roster["created"] = begin + (rng.random(pool.accounts) * pool.signup_days * DAY_US).astype(np.int64)
     agent, tls = network.draw_clients(rng, 2, {"python": 1.0})

@@ -40,9 +40,7 @@ class Swarm:
         roster["created"] = wave[rng.integers(0, self.cohorts, self.accounts)] + rng.integers(
             0, 2 * DAY_US, self.accounts
         )
-        roster["agent"], roster["tls"] = network.draw_clients(
-            rng, self.accounts, {"python": 0.9, "node": 0.1}
-        )
+        roster["agent"], roster["tls"] = network.draw_clients(rng, self.accounts, {"python": 0.9, "node": 0.1})
         roster["credentials"] = 1
         each = rng.integers(self.low, self.high + 1, self.accounts)
         total = int(each.sum())

@@ -42,9 +42,7 @@ class BatchJob:
         calls["topic"] = rng.integers(0, len(language.TOPICS))
         if self.judge:
             calls["item"] = np.repeat(calls["item"], 2)[:total]
-            calls["profile"] = np.where(
-                np.arange(total) % 2 == 0, calls["profile"], ground.profile(profiles[1])
-            )
+            calls["profile"] = np.where(np.arange(total) % 2 == 0, calls["profile"], ground.profile(profiles[1]))
             calls["account"] = rng.integers(0, self.accounts, total)
             calls["time"] = dispatch.times(rng, total, ground, ((7.0, 21.0, 1.0),))
         else:

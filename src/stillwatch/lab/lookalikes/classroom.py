@@ -49,9 +49,7 @@ class Classroom:
         calls["account"] = np.repeat(np.arange(self.accounts), each)
         place = np.arange(len(calls)) - np.repeat(np.cumsum(each) - each, each)
         pace = np.repeat(each, each)
-        calls["time"] = ground.at(self.at_hour) + ((place + rng.random(len(calls))) / pace * HOUR_US).astype(
-            np.int64
-        )
+        calls["time"] = ground.at(self.at_hour) + ((place + rng.random(len(calls))) / pace * HOUR_US).astype(np.int64)
         entry = np.minimum(place * self.items // pace, self.items - 1).astype(np.uint64)
         calls["item"] = mix(entry + np.uint64(int(school) >> 8), 1)
         calls["topic"] = rng.integers(0, len(language.TOPICS))

@@ -44,13 +44,9 @@ class Evaluation:
             if len(members):
                 roster[members] = dispatch.one_deployment(rng, roster[members])
                 plans.append(self._run(rng, ground, members, sharded=number % 2 == 0))
-        return Planned(
-            self.name, "evaluation", roster, settle_plan(np.concatenate(plans), roster, rng), ground
-        )
+        return Planned(self.name, "evaluation", roster, settle_plan(np.concatenate(plans), roster, rng), ground)
 
-    def _run(
-        self, rng: np.random.Generator, ground: Ground, members: np.ndarray, *, sharded: bool
-    ) -> Records:
+    def _run(self, rng: np.random.Generator, ground: Ground, members: np.ndarray, *, sharded: bool) -> Records:
         """Return one organisation's calls: the set in its published order, once for each model."""
         each = max(int(self.calls_each), 1)
         total = each * len(members)

@@ -28,12 +28,8 @@ class Viral:
         """Return consumers who try it in the afternoon, many of them new."""
         rng = ground.rng(self.name)
         roster = enrol(rng, self.accounts, replace(CONSUMER, new=0.35), ground.start_us)
-        kinds = (
-            replace(habits.CHAT, first=(f"viral_{self.which}", f"viral_{self.which}", "free"), turns=1.7),
-        )
-        rhythm = habits.of_people(
-            rng, habits.habits(rng, self.accounts, self.calls_each, 0.6, self.calls, top=0.05)
-        )
+        kinds = (replace(habits.CHAT, first=(f"viral_{self.which}", f"viral_{self.which}", "free"), turns=1.7),)
+        rhythm = habits.of_people(rng, habits.habits(rng, self.accounts, self.calls_each, 0.6, self.calls, top=0.05))
         rhythm["from_hour"] = rng.normal(14.0, 2.0, self.accounts) % 24.0
         rhythm = habits.per_session(rhythm, kinds, np.zeros(self.accounts, np.int64))
         crowd = Crowd(self.name, "viral", roster, rhythm, kinds, ground)

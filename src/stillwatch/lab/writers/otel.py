@@ -83,9 +83,7 @@ def span(event: Mapping[str, Any]) -> dict[str, Any]:
         "kind": 3,
         "startTimeUnixNano": str(start_ns),
         "endTimeUnixNano": str(start_ns + round((event["duration_ms"] or 0) * 1e6)),
-        "attributes": [
-            {"key": key, "value": any_value(value)} for key, value in _attributes(event, operation)
-        ],
+        "attributes": [{"key": key, "value": any_value(value)} for key, value in _attributes(event, operation)],
         "status": {},
     }
     if _failed(event):
