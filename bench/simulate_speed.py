@@ -30,8 +30,7 @@ def main(scenario: str = "bench", calls: str = "500000") -> None:
     busy = time.process_time() - busy
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
     print(
-        f"scenario {scenario}: {rows:,} calls of {world.accounts_count:,} accounts, "
-        f"{organised / rows:.1%} of campaigns"
+        f"scenario {scenario}: {rows:,} calls of {world.accounts_count:,} accounts, {organised / rows:.1%} of campaigns"
     )
     print(f"settling the population took {settled:.1f} s")
     print(f"{rows / busy:,.0f} calls a second of processor time")

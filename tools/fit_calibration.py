@@ -64,7 +64,9 @@ def main() -> None:
         name = "bench" if world % 4 == 3 else "quiet"
         found = honest_scores(name, asked.first_seed + world)
         scores += found
-        print(f"world {world + 1} of {asked.worlds} ({name}): {len(found)} families, highest {max(found, default=0):.3f}")
+        print(
+            f"world {world + 1} of {asked.worlds} ({name}): {len(found)} families, highest {max(found, default=0):.3f}"
+        )
     source = (
         f"{asked.worlds} simulated worlds without campaigns, seeds {asked.first_seed} to "
         f"{asked.first_seed + asked.worlds - 1}, scenarios quiet and bench"

@@ -438,6 +438,23 @@ def test_no_json_makes_the_adapter_fall_over(tmp_path_factory, values):
         read(path, fields={"end_user_id": "requestMetadata.a.0.b"})
 
 
+@pytest.mark.parametrize("depth", [100, 900, 3000])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"parts":', "}"), ('{"text":', "}")])
+def test_no_depth_of_nesting_makes_the_adapter_fall_over(tmp_path, depth, opening, closing):
+    deep = opening * depth + "1" + closing * depth
+    body = f'{{"messages": [{{"role": "user", "content": {deep}}}]}}'
+    texts = [
+        json.dumps(log_record(input={"inputBodyJson": 7})).replace(": 7}", f": {body}}}"),
+        json.dumps(log_record(input={"inputBodyJson": body})),
+        json.dumps(log_record(input={"inputBodyJson": {"messages": [], "temperature": deep}})),
+    ]
+    path = tmp_path / "log.json"
+    path.write_text("\n".join([*texts, json.dumps(log_record(requestId="last"))]))
+    rows, rejected = read(path)
+    assert len(rows) + len(rejected) == 4
+    assert rows[-1]["event_id"] == "last"
+
+
 @given(json_values)
 def test_no_audit_event_makes_the_join_fall_over(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("fuzz") / "trail.json"

@@ -1,6 +1,6 @@
 """population-homogeneity: the pool's accounts draw on one stock of subjects; those who use a recipe have their own.
 
-Both ask for their reasoning in the same words, and a shared gateway address makes even the strangers look connected.
+Both ask for what a student model is trained on, in every call.
 """
 
 from tests.scenes.scene import Scene
@@ -11,7 +11,7 @@ def build() -> Scene:
     world = World(14)
     strangers(world)
     recipe(world, "author", DATASET)
-    campaign(world, "pool", Queue(samples=3))
+    campaign(world, "pool", Queue(items=400, samples=3))
     return Scene(
         world,
         campaigns=("pool",),

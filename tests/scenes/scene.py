@@ -116,12 +116,14 @@ class Found:
         }
 
     def family_of(self, accounts: Sequence[str]) -> dict[str, Any]:
-        """Return the family that most of the accounts carry, the most talkative one among equals."""
+        """Return the family that most of the accounts carry; among equals, the one with most of their calls."""
         key = TraceKeys.derive(UNKEYED).identifiers
         wanted = set(pseudonyms(pa.array(accounts), key).tolist())
-        carried: Counter[str] = Counter()
+        holders: Counter[str] = Counter()
+        calls: Counter[str] = Counter()
         for row in self.considered:
             if row["account_key"] in wanted:
-                carried[row["group_id"]] += 1
-        best = max(carried, key=lambda group: (carried[group], group))
+                holders[row["group_id"]] += 1
+                calls[row["group_id"]] += row["calls"]
+        best = max(holders, key=lambda group: (holders[group], calls[group], group))
         return next(group for group in self.groups if group["group_id"] == best)

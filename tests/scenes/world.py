@@ -115,15 +115,19 @@ def recipe(
             world.call(name, second, template + sentence(rng, words), **columns)
 
 
+STRENGTHS = (2, 3, 5, 9, 18)
+"""How unequal the accounts of an uneven pool are: as unequal as the mildest of honest customers."""
+
+
 @dataclass(frozen=True)
 class Queue:
-    """A list of work: how many items, how many samples of each, and how they are spread over accounts."""
+    """A list of work: how many items of how many words, how many samples of each, and whether evenly dealt out."""
 
     template: str = EXTRACT
     items: int = 300
     samples: int = 1
     even: bool = True
-    words: int = 400
+    words: int = 14
 
 
 def campaign(
@@ -132,13 +136,13 @@ def campaign(
     """Add a pool that works off a queue: to whoever is least busy, or to accounts of very different strength."""
     names = names or world.add_accounts(pool, count)
     rng = world.stream(f"queue of {pool}")
-    words = vocabulary(rng, queue.words)
-    items = [sentence(rng, words) for _ in range(queue.items)]
+    words = vocabulary(rng, 400)
+    items = [sentence(rng, words, queue.words) for _ in range(queue.items)]
     work = rng.permutation(np.tile(np.arange(queue.items), queue.samples))
     if queue.even:
         workers = np.concatenate([rng.permutation(len(names)) for _ in range(len(work) // len(names) + 1)])[: len(work)]
     else:
-        strength = rng.lognormal(0, 1.4, len(names))
+        strength = rng.permutation(np.resize(STRENGTHS, len(names)))
         workers = rng.choice(len(names), len(work), p=strength / strength.sum())
     seconds = np.sort(rng.uniform(0, DAY_S, len(work)))
     for second, worker, item in zip(seconds, workers, work, strict=True):

@@ -81,9 +81,7 @@ def anthropic_calls(client: Any) -> list[Callable[[], Any]]:
             stream.until_done()
 
     return [
-        lambda: create(
-            model="quay-medium", max_tokens=64, system=SYSTEM, messages=[user("How often does it turn?")]
-        ),
+        lambda: create(model="quay-medium", max_tokens=64, system=SYSTEM, messages=[user("How often does it turn?")]),
         lambda: create(
             model="quay-medium",
             max_tokens=2048,

@@ -17,9 +17,7 @@ HEADERS = {"User-Agent": "harbour-app/2.1"}
 def main() -> None:
     """Make every OpenAI call under one key and every Anthropic call under another."""
     proxy = sys.argv[1]
-    client = openai.OpenAI(
-        base_url=f"{proxy}/v1", api_key="sk-invented-ada", max_retries=0, default_headers=HEADERS
-    )
+    client = openai.OpenAI(base_url=f"{proxy}/v1", api_key="sk-invented-ada", max_retries=0, default_headers=HEADERS)
     calls.run(calls.openai_calls(client), openai.APIError)
     messages = anthropic.Anthropic(
         base_url=proxy, auth_token="sk-invented-bo", api_key=None, max_retries=0, default_headers=HEADERS

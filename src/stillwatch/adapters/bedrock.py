@@ -119,7 +119,8 @@ def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.R
 def _records(file: LogFile, reject: Reject) -> Iterator[tuple[int, Mapping[str, Any]]]:
     for line, text in json_texts(file, reject):
         try:
-            value = decode_json(EXPORT_TIME.sub(b"", text, count=1) if isinstance(text, bytes) else text)
+            exported = EXPORT_TIME.match(text) if isinstance(text, bytes) else None
+            value = decode_json(text[exported.end() :] if exported else text)
         except NotJsonError as error:
             reject(Rejection(file.uri, line, error.reason, error.detail))
             continue

@@ -10,10 +10,11 @@ from stillwatch.adapters.bodies import embedded_json
 def value_at(record: object, path: str) -> object:
     """Return the value at a dotted path, or None where it leads nowhere or to an empty string.
 
-    Names may hold dots: `a.b` is found in `{"a.b": 1}` and in `{"a": {"b": 1}}`. JSON inside strings is
+    Names may hold dots: `a.b` is found in `{"a.b": 1}`, else in `{"a": {"b": 1}}`. JSON inside strings is
     looked through, and a number steps into a list.
     """
-    record = embedded_json(record)
+    if isinstance(record, str):
+        record = embedded_json(record)
     if isinstance(record, list):
         step, _, rest = path.partition(".")
         if not re.fullmatch(r"[0-9]{1,6}", step) or int(step) >= len(record):
@@ -24,9 +25,11 @@ def value_at(record: object, path: str) -> object:
         return None
     if path in record:
         return _present(record[path])
-    for dot in (found.start() for found in re.finditer(r"\.", path)):
+    dot = path.find(".")
+    while dot >= 0:
         if path[:dot] in record and (value := value_at(record[path[:dot]], path[dot + 1 :])) is not None:
             return value
+        dot = path.find(".", dot + 1)
     return None
 
 

@@ -52,7 +52,7 @@ _TEMPLATES = (
     _Template(r"\s*+<\|im_start\|>", r"<\|im_start\|>(\w{1,32})", r"<\|im_end\|>"),  # ChatML: Qwen, others
     _Template(  # gpt-oss: harmony
         r"\s*+<\|start\|>\w{1,32}[^<]{0,200}<\|message\|>",
-        r"<\|start\|>(\w{1,32})[^<]{0,200}<\|message\|>",
+        r"<\|start\|>(\w{1,32})[^<]{0,200}(?:<\|channel\|>[^<]{0,200})?<\|message\|>",
         r"<\|(?:end|return|call)\|>",
     ),
     _Template(  # Gemma

@@ -1,0 +1,222 @@
+"""What the signals promise of their e-values, on seeded panels in which nothing is coordinated.
+
+An e-value's mean is at most 1 where its null holds, and by Markov it reaches 100 in at most one panel in a hundred.
+Each law allows for three standard errors of what it counts, and names the panels it counts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from stillwatch.signals import birth_cohort, pool_dispatch, queue_sharding, shared_infrastructure
+from stillwatch.signals.contract import Mark, Panel, Population, Signal
+from tests.signals.panels import HOUR_US, START_US, empty_population, panel, shared_values
+
+PANELS = 200
+STANDARD_ERRORS = 3
+REMARKABLE = 100.0
+
+Make = Callable[[np.random.Generator], Panel]
+
+
+def e_values(signal: Signal, make: Make, panels: int = PANELS) -> np.ndarray:
+    found = []
+    for seed in range(panels):
+        mark = signal.conclude(make(np.random.default_rng([seed, 77])))
+        if isinstance(mark, Mark):
+            assert mark.log_e is not None
+            found.append(mark.log_e)
+    assert len(found) >= 0.8 * panels, "a signal that skips its null shows nothing"
+    return np.exp(np.array(found))
+
+
+def keeps_its_promise(e: np.ndarray) -> None:
+    error = e.std() / np.sqrt(len(e))
+    assert e.mean() <= 1 + STANDARD_ERRORS * error
+    remarkable = (e >= REMARKABLE).mean()
+    assert remarkable <= 1 / REMARKABLE + STANDARD_ERRORS * np.sqrt(0.01 * 0.99 / len(e))
+
+
+# Independent accounts: rates differ by gamma distributions of at least the assumed spread.
+
+
+def independent_accounts(accounts: int, mean: float, cv: float) -> Make:
+    def make(rng: np.random.Generator) -> Panel:
+        counts = rng.poisson(rng.gamma(1 / cv**2, cv**2, accounts) * mean)
+        return panel(np.repeat(np.arange(accounts), counts), accounts_count=accounts)
+
+    return make
+
+
+@pytest.mark.parametrize("cv", [pool_dispatch.RATE_CV_MIN, 1.5])
+@pytest.mark.parametrize(("accounts", "mean"), [(20, 3.0), (20, 20.0), (120, 3.0)])
+def test_accounts_that_work_by_themselves_are_no_pool(accounts: int, mean: float, cv: float) -> None:
+    keeps_its_promise(e_values(pool_dispatch, independent_accounts(accounts, mean, cv)))
+
+
+def family_in_a_log(share: float, blocks: int = 160) -> Make:
+    """Calls of a family that is a share of a log with a day's rhythm."""
+
+    def make(rng: np.random.Generator) -> Panel:
+        day = 40 * (1 + 0.6 * np.sin(np.arange(blocks) / 24 * 2 * np.pi))
+        own, others = rng.poisson(day * share), rng.poisson(day * (1 - share))
+        first = START_US // HOUR_US
+        tested = (np.arange(blocks) + first) % 2 == 0
+        nobody = np.zeros(0, dtype=np.int64)
+        block = np.repeat(np.arange(blocks), own)
+        account = rng.choice(100, len(block), p=rng.dirichlet(np.ones(100)))
+        population = Population(9_000, nobody, HOUR_US, first, own + others, tested)
+        return panel(
+            account, accounts_count=100, time_us=(block + first) * HOUR_US, tested=tested[block], population=population
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
+def test_a_family_that_follows_the_day_is_not_paced_however_much_of_the_log_it_is(share: float) -> None:
+    keeps_its_promise(e_values(pool_dispatch, family_in_a_log(share)))
+
+
+# Independent choice of items: each account draws from one stock by itself.
+
+
+def own_choice(accounts: int, stock: int, draws: int, zipf: float, again: bool, models: int = 2) -> Make:
+    weights = 1 / np.arange(1, stock + 1) ** zipf
+
+    def make(rng: np.random.Generator) -> Panel:
+        chance = weights / weights.sum()
+        items = [rng.choice(stock, draws, replace=again, p=chance) for _ in range(accounts * models)]
+        account = np.repeat(np.tile(np.arange(accounts), models), draws)
+        model = np.repeat(np.arange(1, models + 1), accounts * draws)
+        calls = len(account)
+        return panel(
+            account, accounts_count=accounts, item=np.concatenate(items) + 1, model=model,
+            time_us=START_US + rng.permutation(calls) * 1_000_000, tested=rng.random(calls) < 0.5,
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        own_choice(30, 200, 10, zipf=0, again=False),
+        own_choice(30, 200, 10, zipf=1, again=True),
+        own_choice(10, 60, 40, zipf=0, again=False),
+        own_choice(60, 2_000, 20, zipf=0, again=False),
+        own_choice(60, 2_000, 20, zipf=1.2, again=True),
+        own_choice(20, 60, 10, zipf=0.5, again=True, models=1),
+    ],
+    ids=["uniform", "zipf", "most-of-the-stock", "large-stock", "steep-zipf", "one-model"],
+)
+def test_accounts_that_choose_their_own_items_are_no_queue(make: Make) -> None:
+    keeps_its_promise(e_values(queue_sharding, make))
+
+
+# Random identifiers: any accounts of the population hold any value.
+
+
+def random_identifiers(population: int, accounts: int, values: int, holders_max: int) -> Make:
+    def make(rng: np.random.Generator) -> Panel:
+        place = np.full(population, -1)
+        place[rng.choice(population, accounts, replace=False)] = np.arange(accounts)
+        holders, degrees = [], []
+        for _ in range(values):
+            degree = int(rng.integers(2, holders_max + 1))
+            inside = place[rng.choice(population, degree, replace=False)]
+            if (inside >= 0).any():
+                holders.append(np.sort(inside[inside >= 0]).tolist())
+                degrees.append(degree)
+        shared = (shared_values("payment", holders, degrees),)
+        return panel(np.arange(accounts), shared=shared, population=empty_population(population))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        random_identifiers(5_000, 50, values=1_000, holders_max=3),
+        random_identifiers(5_000, 50, values=300, holders_max=20),
+        random_identifiers(1_000, 40, values=20, holders_max=5),
+        random_identifiers(300, 100, values=200, holders_max=5),
+    ],
+    ids=["pairs", "offices", "few-values", "large-family"],
+)
+def test_identifiers_that_fall_anywhere_link_nobody(make: Make) -> None:
+    keeps_its_promise(e_values(shared_infrastructure, make))
+
+
+# Random sign-ups: the family is any accounts of the population, whatever the days on which people sign up.
+
+
+def random_sign_ups(population: int, accounts: int, launch: bool) -> Make:
+    def make(rng: np.random.Generator) -> Panel:
+        hours = rng.exponential(30 * 24, population) if launch else rng.uniform(0, 365 * 24, population)
+        created = START_US - (hours * HOUR_US).astype(np.int64)
+        nobody = np.zeros(0, dtype=np.int64)
+        everybody = Population(population, np.sort(created), HOUR_US, 0, nobody, nobody.astype(bool))
+        mine = rng.choice(population, accounts, replace=False)
+        return panel(np.arange(accounts), created_us=created[mine], population=everybody)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        random_sign_ups(3_000, 60, launch=False),
+        random_sign_ups(3_000, 60, launch=True),
+        random_sign_ups(120, 60, launch=True),
+    ],
+    ids=["steady", "launch", "half-of-everybody"],
+)
+def test_sign_ups_like_everybodys_are_no_cohort(make: Make) -> None:
+    keeps_its_promise(e_values(birth_cohort, make))
+
+
+# Power: what is coordinated is found.
+
+
+def dealt_out(rng: np.random.Generator) -> Panel:
+    queue = rng.permutation(np.tile(np.arange(1, 201), 3))
+    return panel(np.arange(len(queue)) % 40, item=queue)
+
+
+def least_loaded(rng: np.random.Generator) -> Panel:
+    calls = 40 * 12 + int(rng.integers(0, 40))
+    return panel(np.arange(calls) % 40)
+
+
+def one_card_for_four(rng: np.random.Generator) -> Panel:
+    holders = [list(range(at, at + 4)) for at in range(0, 20, 4)]
+    return panel(
+        np.arange(40), shared=(shared_values("payment", holders, [4] * 5),), population=empty_population(5_000)
+    )
+
+
+def made_in_one_day(rng: np.random.Generator) -> Panel:
+    others = START_US - (rng.uniform(0, 365 * 24, 2_000) * HOUR_US).astype(np.int64)
+    mine = START_US - 50 * 24 * HOUR_US + rng.integers(0, 24 * HOUR_US, 20)
+    nobody = np.zeros(0, dtype=np.int64)
+    everybody = np.sort(np.concatenate([others, mine]))
+    population = Population(2_020, everybody, HOUR_US, 0, nobody, nobody.astype(bool))
+    return panel(np.arange(20), created_us=mine, population=population)
+
+
+@pytest.mark.parametrize(
+    ("signal", "make"),
+    [
+        (queue_sharding, dealt_out),
+        (pool_dispatch, least_loaded),
+        (shared_infrastructure, one_card_for_four),
+        (birth_cohort, made_in_one_day),
+    ],
+    ids=lambda each: getattr(each, "__name__", ""),
+)
+def test_what_is_coordinated_is_found_in_nineteen_of_twenty_panels(signal: Signal, make: Make) -> None:
+    assert (e_values(signal, make, panels=20) >= 1_000).mean() >= 0.95
