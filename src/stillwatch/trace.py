@@ -69,6 +69,8 @@ FLAG_REFUSED = 4
 FLAG_TOOLS = 8
 FLAG_SYSTEM = 16
 FLAG_TEXT_CUT = 32
+LOSS_FLAGS = {"sampled": 64, "truncated": 128, "masked": 256}
+"""Which flag says that a loss (`event.LOSSES`) befell the row: counted after repeats are gone."""
 
 TRACE_SCHEMA = pa.schema(
     [pa.field(name, pa.uint64(), nullable=False) for name in KEY_COLUMNS]

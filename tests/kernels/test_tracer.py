@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch import trace
-from stillwatch.event import EVENT_SCHEMA
+from stillwatch.event import EVENT_SCHEMA, LOSSES
 from stillwatch.kernels.sketch import TEXT_BYTES_MAX
 from stillwatch.kernels.tracer import TraceKeys, trace_batch
 from tests.naive import pseudonyms, sketch
@@ -71,3 +71,9 @@ def test_rows_do_not_depend_on_the_batch_they_came_in() -> None:
 
 def test_a_trace_holds_no_text() -> None:
     assert not [field for field in trace.TRACE_SCHEMA if pa.types.is_string(field.type)]
+
+
+def test_every_loss_that_an_event_can_have_is_counted_by_a_flag_of_its_own() -> None:
+    assert tuple(trace.LOSS_FLAGS) == LOSSES
+    flags = [row["flags"] for row in traced(BARE, {**BARE, "losses": ["masked", "sampled"]}, {**BARE, "losses": []})]
+    assert flags == [0, trace.LOSS_FLAGS["masked"] | trace.LOSS_FLAGS["sampled"], 0]

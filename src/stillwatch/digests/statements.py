@@ -8,7 +8,7 @@ by a GROUP BY of a GROUP BY, which spills to disk where count(DISTINCT) does not
 
 from __future__ import annotations
 
-from stillwatch.trace import PHRASE_CLASSES, WITNESSES
+from stillwatch.trace import LOSS_FLAGS, PHRASE_CLASSES, WITNESSES
 
 REPEATED_EVENTS = """
 SELECT event_key FROM traces WHERE event_key % {parts} = {part} GROUP BY event_key HAVING count(*) > 1
@@ -19,6 +19,12 @@ SELECT sum(calls) AS events, count(*) AS accounts, min(first_us) AS first_us, ma
     SELECT count(*) AS calls, min(time_us) AS first_us, max(time_us) AS last_us FROM traces GROUP BY account_key
 )
 """
+
+LOG_LOSSES = (
+    "SELECT "
+    + ", ".join(f"sum(CASE WHEN flags & {flag} > 0 THEN 1 ELSE 0 END) AS {loss}" for loss, flag in LOSS_FLAGS.items())
+    + " FROM traces"
+)
 
 BLOCK_CALLS = """
 SELECT time_us // {block_us} AS block, count(*) AS calls FROM traces GROUP BY block ORDER BY block

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -18,13 +18,14 @@ BLOCKS_MIN = 24
 
 @dataclass(frozen=True, slots=True)
 class LogFacts:
-    """How many events and accounts, and from when to when (microseconds)."""
+    """How many events and accounts, from when to when (microseconds), and how many calls each loss befell."""
 
     events_count: int
     accounts_count: int
     first_us: int
     last_us: int
     duplicates_count: int
+    losses: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,8 +75,14 @@ class Embedded:
         self._cores: dict[int, Core] = {}
         self._view("traces", self._trace_files)
 
-    def close(self) -> None:
+    def __enter__(self) -> Embedded:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._base.close()
+        # DuckDB has no name of its own for a full disk, only the system's words.
+        if isinstance(error, duckdb.Error) and os.strerror(errno.ENOSPC) in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
     def _view(self, name: str, files: list[Path]) -> None:
         listed = ", ".join(_quoted(file) for file in files)
@@ -120,7 +128,9 @@ class Embedded:
 
     def log_facts(self, duplicates_count: int) -> LogFacts:
         events, accounts, first, last = self._row(statements.LOG_FACTS)
-        return LogFacts(events, accounts, first, last, duplicates_count)
+        befell = zip(trace.LOSS_FLAGS, self._row(statements.LOG_LOSSES), strict=True)
+        losses = {loss: int(count) for loss, count in sorted(befell) if count}
+        return LogFacts(events, accounts, first, last, duplicates_count, losses)
 
     def add_accounts(self, rows: pa.Table) -> None:
         """Take the accounts' facts as pseudonyms and times (`accounts.account_rows`)."""

@@ -134,16 +134,18 @@ def stage(out: Path, force: bool) -> Path:
 
 
 def publish(staged: Path, out: Path, force: bool) -> None:
-    """Rename the staged directory into place; an earlier run goes only when the new one is whole."""
+    """Rename the staged directory into place; an earlier run goes only when the new one is there."""
     umask = os.umask(0)
     os.umask(umask)
     staged.chmod(0o777 & ~umask)
-    if out.exists():
-        if force:
-            shutil.rmtree(out)
-        else:
-            out.rmdir()
+    earlier = None
+    if out.exists() and force:
+        earlier = out.rename(staged.with_name(f"{staged.name}-earlier"))
+    elif out.exists():
+        out.rmdir()
     staged.rename(out)
+    if earlier is not None:
+        shutil.rmtree(earlier, ignore_errors=True)
 
 
 def write_json(path: Path, body: object) -> None:

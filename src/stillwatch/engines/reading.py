@@ -89,7 +89,6 @@ class ReadFacts:
     table: np.ndarray
     rows: int = 0
     filled: set[str] = field(default_factory=set)
-    losses: Counter[str] = field(default_factory=Counter)
 
 
 def read_log(
@@ -138,9 +137,6 @@ def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
     for name in batch.schema.names:
         if name not in facts.filled and batch[name].null_count < batch.num_rows:
             facts.filled.add(name)
-    if batch["losses"].null_count < batch.num_rows:
-        for entry in pc.value_counts(batch["losses"].flatten()).to_pylist():
-            facts.losses[entry["values"]] += entry["counts"]
 
 
 def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> None:

@@ -92,8 +92,7 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
             read = read_log(request, files, work, rejections, progress)
             rows[0] = read.rows
         accounts = read_accounts(list_files(request.accounts), rejections) if request.accounts else None
-    engine = Embedded(work, read.table)
-    try:
+    with Embedded(work, read.table) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
             engine.add_accounts(account_rows(accounts, request.key))
@@ -131,8 +130,6 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
                 "stages": stages.done,
             },
         )
-    finally:
-        engine.close()
     if observer:
         observer.finish(staged)
     return len(concluded.campaigns)
@@ -205,6 +202,6 @@ def _what_was_read(read: ReadFacts, facts: LogFacts, rejections: Rejections) -> 
         "dialect": {
             "ident": read.adapter.DIALECT.ident,
             "reason": read.reason,
-            "losses": dict(sorted(read.losses.items())),
+            "losses": facts.losses,
         },
     }

@@ -34,9 +34,10 @@ def look_again(
     drafts = concluded.campaigns
     idents = [campaign_ident(draft.accounts[draft.named]) for draft in drafts]
     names: dict[int, str] = {}
+    met = np.zeros(len(flagged.event), dtype=bool)
     found = staged / output.WORK / "found.parquet"
     with pq.ParquetWriter(found, output.EXCHANGE_SCHEMA) as writer:
-        for batch, rows, at in _matches(flagged, read, request):
+        for batch, rows, at in _matches(flagged, met, read, request):
             keys, first = np.unique(flagged.account[at], return_index=True)
             names.update(zip(keys.tolist(), batch["account_id"].take(pa.array(rows[first])).to_pylist(), strict=True))
             kept = flagged.named[at]
@@ -46,7 +47,7 @@ def look_again(
             writer.write_batch(pa.record_batch(columns, schema=output.EXCHANGE_SCHEMA))
             if observer and len(campaign):
                 observer.add(taken, campaign.to_pylist())
-    _all_found(flagged, names)
+    _all_found(met)
     output.write_exchanges(staged, engine.sorted_exchanges(found))
     output.write_accounts(staged, flagged, drafts, idents, names, engine)
     output.write_activity(staged, flagged, concluded, idents, names)
@@ -54,12 +55,11 @@ def look_again(
     return idents, len(flagged.event)
 
 
-def _all_found(flagged: Flagged, names: dict[int, str]) -> None:
-    missing = set(np.unique(flagged.account).tolist()) - names.keys()
-    if missing:
+def _all_found(met: np.ndarray) -> None:
+    if not met.all():
         raise Error(
             "log-changed",
-            f"{len(missing)} flagged account(s) were not found when the log was read again",
+            f"{int((~met).sum())} of {len(met)} flagged calls were not found when the log was read again",
             hint="run on files that nobody writes to or moves",
         )
 
@@ -102,12 +102,11 @@ def flagged_calls(engine: Embedded, concluded: Conclusion) -> Flagged:
 
 
 def _matches(
-    flagged: Flagged, read: ReadFacts, request: RunRequest
+    flagged: Flagged, met: np.ndarray, read: ReadFacts, request: RunRequest
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
-    """Yield (batch, its flagged rows, their places in `flagged`), each flagged call once."""
+    """Yield (batch, its flagged rows, their places in `flagged`), each flagged call once, and mark it in `met`."""
     keys = TraceKeys.derive(request.key).identifiers
     sources = frozenset(int(source) for source in np.unique(flagged.source))
-    met = np.zeros(len(flagged.event), dtype=bool)
     if not len(flagged.event):
         return
     for batch in flagged_batches(read, sources, request):

@@ -88,6 +88,9 @@ def _flags(events: pa.RecordBatch, system_item: np.ndarray, cut: np.ndarray) -> 
     flags |= _as_flag(offered, trace.FLAG_TOOLS)
     flags[system_item != 0] |= np.uint32(trace.FLAG_SYSTEM)
     flags[cut != 0] |= np.uint32(trace.FLAG_TEXT_CUT)
+    lost, rows = events["losses"].flatten(), pc.list_parent_indices(events["losses"])
+    for loss, flag in trace.LOSS_FLAGS.items():
+        flags[rows.filter(pc.equal(lost, loss)).to_numpy()] |= np.uint32(flag)
     return flags
 
 
