@@ -1,7 +1,8 @@
 """Measure detection on simulated days of several sizes: quality, time and memory. Run by hand.
 
     .venv/bin/python bench/detection.py --calls 2000000 --calls 20000000 --seed 2026
-    .venv/bin/python bench/page.py build/bench/2000000.json build/bench/20000000.json
+    .venv/bin/python bench/detection.py --calls 500000 --worlds 10 --seed 2101
+    .venv/bin/python bench/page.py build/bench/*.json
 
 Every step leaves a file behind and is not repeated while the code and the questions that it answers stay the same.
 Each runs in a process of its own, as a user would run it. Nothing heavy is imported here: a process inherits the peak
@@ -77,14 +78,18 @@ def main() -> None:
     options.add_argument("--calls", type=int, action="append", help="size of a day; may be repeated")
     options.add_argument("--scenario", default="bench")
     options.add_argument("--seed", type=int, default=2026)
+    options.add_argument("--worlds", type=int, default=1, help="days of each size, under seeds from --seed on")
+    options.add_argument("--discard", action="store_true", help="delete each log once it is measured")
     options.add_argument("--work", type=Path, default=ROOT / "build" / "bench", help="where logs and results go")
     asked = options.parse_args()
     for calls in asked.calls or [2_000_000]:
-        name = f"{asked.scenario}-{asked.seed}-{calls}"
-        plan = Plan(asked.scenario, asked.seed, calls, asked.work / name)
-        target = asked.work / f"{calls}.json"
-        target.write_text(json.dumps(measured(plan), indent=1) + "\n")
-        print(f"{target} is written")
+        for seed in range(asked.seed, asked.seed + asked.worlds):
+            plan = Plan(asked.scenario, seed, calls, asked.work / f"{asked.scenario}-{seed}-{calls}")
+            target = asked.work / f"{calls}-{seed}.json"
+            target.write_text(json.dumps(measured(plan), indent=1) + "\n")
+            print(f"{target} is written", flush=True)
+            if asked.discard:
+                shutil.rmtree(plan.folder)
 
 
 def measured(plan: Plan) -> dict[str, Any]:
@@ -120,10 +125,10 @@ def step(plan: Plan, name: str, key: str, act: Callable[[], dict[str, Any]]) -> 
     if path.exists():
         kept: dict[str, Any] = json.loads(path.read_text())
         if kept["key"] == key:
-            print(f"{plan.calls:,} calls: {name} was done before")
+            print(f"{plan.calls:,} calls, seed {plan.seed}: {name} was done before")
             earlier: dict[str, Any] = kept["found"]
             return earlier
-    print(f"{plan.calls:,} calls: {name} …", flush=True)
+    print(f"{plan.calls:,} calls, seed {plan.seed}: {name} …", flush=True)
     found = act()
     path.write_text(json.dumps({"key": key, "found": found}, indent=1))
     return found
@@ -180,7 +185,7 @@ def run_measured(command: Sequence[str], log: Path) -> Measured:
     found = Measured(load_before=round(os.getloadavg()[0], 2))
     stage = ["start"]
     begun = time.perf_counter()
-    with log.open("w") as kept:
+    with log.open("w", buffering=1) as kept:
         child = subprocess.Popen(command, stdout=kept, stderr=subprocess.PIPE, text=True)
         over = threading.Event()
         watch = threading.Thread(target=_watch, args=(child.pid, stage, found, over))

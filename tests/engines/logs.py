@@ -46,7 +46,7 @@ class ActsAt(Silent):
             self.act()
 
 
-class Broken(Exception):
+class BrokenError(Exception):
     """What the observers of these tests fail with."""
 
 
@@ -58,8 +58,8 @@ class FailsAt:
 
     def add(self, batch: pa.RecordBatch, campaign_ids: Sequence[str | None]) -> None:
         if self.where == "add":
-            raise Broken
+            raise BrokenError
 
     def finish(self, run_dir: Path) -> None:
         if self.where == "finish":
-            raise Broken
+            raise BrokenError

@@ -11,7 +11,7 @@ import pytest
 from stillwatch import cli
 from stillwatch.engines.run import detect
 from stillwatch.errors import Error
-from tests.engines.logs import WORLD, ActsAt, Broken, FailsAt, request
+from tests.engines.logs import WORLD, ActsAt, BrokenError, FailsAt, request
 from tests.scenes.scene import Found, Silent, write_lines
 
 STAGES = ["read", "families", "test", "look again"]
@@ -24,7 +24,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize("where", ["add", "finish"])
 def test_a_run_that_fails_leaves_nothing(where: str, tmp_path: Path) -> None:
     asked = request(tmp_path)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         detect(asked, Silent(), FailsAt(where))
     assert list(asked.out.parent.iterdir()) == []
 
@@ -45,7 +45,7 @@ def test_force_keeps_the_earlier_run_until_the_new_one_is_whole(tmp_path: Path) 
     detect(asked, Silent())
     before = contents(asked.out)
     again = replace(asked, force=True, seed=5)
-    with pytest.raises(Broken):
+    with pytest.raises(BrokenError):
         detect(again, Silent(), FailsAt("finish"))
     assert contents(asked.out) == before
     detect(again, Silent())
@@ -138,7 +138,8 @@ def test_a_log_that_lost_some_flagged_calls_in_the_meantime_is_an_error_too(tmp_
 
 
 @pytest.mark.parametrize(
-    ("settings", "ident"), [({"engine": "steam"}, "unknown-engine"), ({"fdr": 0.0}, "bad-fdr"), ({"fdr": 1.0}, "bad-fdr")]
+    ("settings", "ident"),
+    [({"engine": "steam"}, "unknown-engine"), ({"fdr": 0.0}, "bad-fdr"), ({"fdr": 1.0}, "bad-fdr")],
 )
 def test_a_request_that_makes_no_sense_is_refused_before_anything_is_written(
     settings: dict, ident: str, tmp_path: Path
@@ -194,7 +195,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 # The sizes stop a run at its first file, among the traces, and in the statements that drop repeats.

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.kernels.fill import fill_keys, item_keys, template_shingles
+from stillwatch.kernels.fill import core_hits, core_shingles, fill_keys, item_keys, template_shingles
 from tests.naive import fill as twin
 
 WIDTH = 5
@@ -49,3 +49,20 @@ def test_items_are_named_by_their_fill_only_where_preambles_hide_that_they_are_m
     fills = item_keys(hidden, shingles, account, everything)
     assert len(set(fills.tolist())) == 8
     assert item_keys(open_text, shingles, account, everything).tolist() == open_text.tolist()
+
+
+@settings(max_examples=100)
+@given(st.lists(call, max_size=12), st.sets(st.integers(1, 12)))
+def test_calls_carry_as_much_of_the_core_as_in_the_slow_twin(calls: list[list[int]], core: set[int]) -> None:
+    shingles = np.array(calls, dtype=np.uint32).reshape(len(calls), WIDTH)
+    found = core_hits(shingles, np.array(sorted(core), dtype=np.uint32))
+    assert found.tolist() == twin.core_hits(calls, core)
+
+
+def test_who_shares_but_a_phrase_with_a_family_is_outside_its_core() -> None:
+    members = [[901, 902, 903, 904, 10 + n] for n in range(30)]
+    passers_by = [[901, 500 + n, 600 + n, 700 + n, 800 + n] for n in range(10)]
+    shingles = np.array(members + passers_by, dtype=np.uint32)
+    core, needed = core_shingles(shingles)
+    assert core.tolist() == [901, 902, 903, 904]
+    assert (core_hits(shingles, core) >= needed).tolist() == [True] * 30 + [False] * 10

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-AGREEING_MIN = 4
 
-
-def group_shingles(witnesses: Sequence[Sequence[int]]) -> list[int]:
-    """Return each shingle's family; shingles with four equal witnesses of eight are joined, and so are their friends.
+def group_shingles(witnesses: Sequence[Sequence[int]], agreeing_min: int) -> list[int]:
+    """Return each shingle's family: shingles with so many equal witnesses of eight are joined, and whom they join.
 
     A family is numbered by when its first shingle comes.
     """
@@ -16,7 +14,7 @@ def group_shingles(witnesses: Sequence[Sequence[int]]) -> list[int]:
     for one, first in enumerate(witnesses):
         for other in range(one):
             agreeing = sum(a == b for a, b in zip(first, witnesses[other], strict=True))
-            if agreeing >= AGREEING_MIN:
+            if agreeing >= agreeing_min:
                 joined = family[one], family[other]
                 family = [min(joined) if of in joined else of for of in family]
     order: dict[int, int] = {}

@@ -29,3 +29,8 @@ def fill_keys(accounts: Sequence[Sequence[Sequence[int]]], template: set[int]) -
                 key = mix((key * STEP + shingle) & MASK)
             keys.append(key)
     return keys
+
+
+def core_hits(calls: Sequence[Sequence[int]], core: set[int]) -> list[int]:
+    """Return how many of the core's shingles each call carries."""
+    return [sum(shingle in core for shingle in shingles) for shingles in calls]

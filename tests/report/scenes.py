@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +21,8 @@ FIRST = "3fa9c1d27be84f06a1c5"
 SECOND = "b07712ee90d3c4415f6a"
 CLEARED_KEY = 2**63 + 11
 """A pseudonym past the signed range, as half of them are."""
+UNTESTED_KEY, MEMBERLESS_KEY = 5, 6
+"""Accounts with calls in a family that was not tested, and in a family of a campaign that does not name them."""
 
 SKELETONS = {
     FIRST: Skeleton(
@@ -28,9 +30,9 @@ SKELETONS = {
             Passage(
                 "system",
                 (
-                    "you are an expert data analyst combining statistical rigor with deep domain knowledge",
+                    "take the part of a patient examiner who knows this subject from the ground up",
                     None,
-                    "provide complete and transparent reasoning before the final answer",
+                    "set out every step that led you there and only then the result",
                 ),
                 247,
             ),
@@ -174,7 +176,14 @@ def groups() -> list[Group]:
         group("class", "common-task", 120, 3600, "98 % of the items recur in other accounts."),
         group("reseller", "common-control", 200, 15220, "One hand, but no sign of extraction: intent 1 %."),
         group("nightly", "undecided", 14, 880, "Too few calls in the test period to tell."),
+        untested(),
     ]
+
+
+def untested() -> Group:
+    """Return a family that no signal was asked about: it has neither evidence nor counter-evidence."""
+    bare = group("greeting", "shared-template", 2400, 9900, "its calls asked for no training material")
+    return replace(bare, evidence=(), counter_evidence=())
 
 
 def facts(campaigns_found: bool = True) -> dict[str, object]:
@@ -199,7 +208,10 @@ def facts(campaigns_found: bool = True) -> dict[str, object]:
         "duplicates_count": 40,
         "calibration": {"ident": "shipped-2026-11", "shipped": True, "families_count": 420},
         "groups_count": 7,
-        "saturated": [{"bound": "family_accounts_max", "value": 50000, "note": "one family was sampled"}],
+        "saturated": [
+            {"bound": "family_accounts_max", "value": 50000, "note": "one family was sampled"},
+            {"bound": "groups_shown_max", "value": 3204, "note": "the others are not listed"},
+        ],
         "signals": [
             {"ident": "template-reuse", "family": "content", "status": "ran", "reason": ""},
             {"ident": "queue-sharding", "family": "dispatch", "status": "ran", "reason": ""},
@@ -237,9 +249,11 @@ def write_run(
     pq.write_table(
         pa.table(
             {
-                "account_key": pa.array([CLEARED_KEY, CLEARED_KEY, 5], pa.uint64()),
-                "group_id": ["fam-" + digest("class"), "fam-" + digest("rag"), "fam-" + digest("rag")],
-                "calls": pa.array([30, 2, 9], pa.int64()),
+                "account_key": pa.array(
+                    [CLEARED_KEY, CLEARED_KEY, CLEARED_KEY, UNTESTED_KEY, MEMBERLESS_KEY], pa.uint64()
+                ),
+                "group_id": ["fam-" + digest(name) for name in ("class", "rag", "greeting", "greeting", "a")],
+                "calls": pa.array([30, 2, 40, 9, 3], pa.int64()),
             }
         ),
         folder / "considered.parquet",

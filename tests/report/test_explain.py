@@ -11,8 +11,16 @@ import pytest
 from rich.console import Console
 
 from stillwatch.errors import Error
-from stillwatch.report.explain import explain, show
-from tests.report.scenes import CLEARED_KEY, FIRST, account_ids, campaigns, write_run
+from stillwatch.report.explain import NOTHING_FOR_IT, explain, show
+from tests.report.scenes import (
+    CLEARED_KEY,
+    FIRST,
+    MEMBERLESS_KEY,
+    UNTESTED_KEY,
+    account_ids,
+    campaigns,
+    write_run,
+)
 
 
 @pytest.fixture
@@ -47,9 +55,31 @@ def test_a_watched_account_is_told_that_nothing_follows(run_dir: Path) -> None:
 def test_a_tested_account_that_is_not_listed_learns_why(run_dir: Path) -> None:
     found = explain(run_dir, "a student", CLEARED_KEY)
     assert found.verdict == "not-listed"
-    assert "2 tested families" in found.what[0]
+    assert found.what[1] == "Its calls fit 2 families that were tested, and 1 more that had no reason to be."
     assert "30 calls in family" in found.why[0]
     assert "98 % of the items recur in other accounts." in found.why[0]
+
+
+def test_a_suspicion_about_a_family_is_told_with_the_family(run_dir: Path) -> None:
+    assert explain(run_dir, "a student", CLEARED_KEY).why_not[0] == NOTHING_FOR_IT
+    found = explain(run_dir, "tempted", MEMBERLESS_KEY)
+    assert found.verdict == "not-listed"
+    assert "The family is of a campaign, yet" in found.why[0]
+    assert all(line.startswith("Family fam-") for line in found.why_not[:3])
+    assert not any("[template-reuse" in line for line in found.why_not)
+
+
+def test_an_account_whose_calls_gave_no_reason_for_a_test_is_not_called_tested(run_dir: Path) -> None:
+    found = explain(run_dir, "somebody", UNTESTED_KEY)
+    assert found.verdict == "not-tested"
+    assert found.what[1] == "Its calls fit 1 family that had no reason to be tested."
+    assert found.why[0].endswith("Its calls asked for no training material.")
+
+
+def test_a_campaign_that_the_run_has_not_is_not_taken_for_an_account(run_dir: Path) -> None:
+    with pytest.raises(Error) as raised:
+        explain(run_dir, "c-0123456789abcdef", 424242)
+    assert raised.value.ident == "unknown-name"
 
 
 def test_an_account_in_no_tested_family_is_not_called_cleared(run_dir: Path) -> None:
@@ -87,3 +117,4 @@ def test_an_explanation_is_plain_json_and_prints_four_headings(run_dir: Path) ->
     for heading in ("What", "Why", "Why perhaps not", "What would change it"):
         assert f"{heading}\n" in out.getvalue()
     assert "\x1b" not in out.getvalue()
+    assert not [line for line in out.getvalue().splitlines() if line != line.rstrip()]

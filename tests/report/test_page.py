@@ -54,7 +54,7 @@ def test_a_campaign_is_told_with_evidence_doubt_links_and_techniques(run_dir: Pa
         "Extract AI Model",
         "One owner who runs all accounts",
         "Signals that could not run: birth-cohort",
-        "transparent reasoning before the final answer",
+        "set out every step that led you there",
         "12 of 412 accounts",
         "mathematical reasoning",
         "No skeleton: the log carries no prompts",
@@ -71,7 +71,24 @@ def test_a_picture_holds_the_accounts_of_its_own_campaign_only(run_dir: Path) ->
     assert 'viewBox="0 0 70 96"' in html
 
 
-def test_cleared_families_skipped_signals_losses_and_bounds_are_shown(run_dir: Path) -> None:
+def test_evidence_is_gathered_by_its_kind(run_dir: Path) -> None:
+    html = page.render(run_dir, SKELETONS)
+    first = html.split('class="evidence"')[1]
+    assert first.count('<th scope="rowgroup"') == 3
+    assert '<th scope="rowgroup" rowspan="2">How the work is spread</th>' in first
+    assert "p = 3.4" in text_of(first)
+
+
+def test_families_that_were_not_tested_are_told_apart_from_those_that_were(run_dir: Path) -> None:
+    text = text_of(page.render(run_dir, SKELETONS))
+    tested, untested = text.split("Not tested", 1)
+    assert "Accounts keep to topics of their own" in tested
+    assert "3,204 families were not tested" in untested
+    assert "Its calls asked for no training material." in untested
+    assert "7 tested, 3,204 not" in text
+
+
+def test_tested_families_skipped_signals_losses_and_bounds_are_shown(run_dir: Path) -> None:
     text = text_of(page.render(run_dir, SKELETONS))
     for phrase in (
         "98 % of the items recur in other accounts.",
@@ -95,7 +112,7 @@ def test_a_run_without_campaigns_says_what_that_means(empty_dir: Path) -> None:
 def test_a_run_on_an_empty_log_still_gives_a_page(tmp_path: Path) -> None:
     nothing = facts() | {"events_count": 0, "accounts_count": 0, "window": {"start": None, "end": None}}
     html = page.render(write_run(tmp_path / "run", [], [], nothing), {})
-    assert "No family of calls was large enough" in html
+    assert "No family of calls was tested" in html
 
 
 def test_the_page_reaches_for_nothing_and_runs_nothing(run_dir: Path) -> None:

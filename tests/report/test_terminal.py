@@ -25,7 +25,7 @@ def test_the_summary_names_campaigns_reasons_and_gaps(tmp_path: Path) -> None:
     out = printed(write_run(tmp_path / "run"))
     for phrase in (
         "Two suspected campaigns",
-        "3fa9c1d27be8       412  41,208  2026-11-02 01:12  2026-11-04 22:58  1.3e-69",
+        "3fa9c1d27be84f       412  41,208  2026-11-02 01:12  2026-11-04 22:58  1.3e-69",
         "[queue-sharding, p = 3.4e-71]",
         "One statement speaks against it",
         "1 × shared template",
@@ -35,6 +35,17 @@ def test_the_summary_names_campaigns_reasons_and_gaps(tmp_path: Path) -> None:
     ):
         assert phrase in out, phrase
     assert out.rstrip().endswith(str(tmp_path / "run" / "report.html"))
+
+
+def test_each_independent_kind_of_evidence_gives_one_reason(tmp_path: Path) -> None:
+    reasons = printed(write_run(tmp_path / "run"), width=200).split("Why 3fa9")[1].split("Why b077")[0]
+    for signal in ("queue-sharding", "template-reuse", "extraction-intent"):
+        assert f"[{signal}" in reasons
+    assert "[pool-dispatch" not in reasons
+
+
+def test_no_line_ends_in_spaces(tmp_path: Path) -> None:
+    assert not [line for line in printed(write_run(tmp_path / "run")).splitlines() if line != line.rstrip()]
 
 
 def test_nothing_but_plain_text_reaches_a_pipe(tmp_path: Path) -> None:
@@ -71,7 +82,9 @@ def test_the_summary_as_json_holds_the_same_figures(tmp_path: Path) -> None:
     found = summary_json(write_run(tmp_path / "run"))
     assert json.loads(json.dumps(found)) == found
     assert found["campaigns_count"] == 2
-    assert found["cleared"] == {"common-control": 1, "common-task": 1, "shared-template": 1, "undecided": 1}
+    assert found["tested_count"] == 7
+    assert found["untested_count"] == 3204
+    assert found["not_listed"] == {"common-control": 1, "common-task": 1, "shared-template": 1, "undecided": 1}
     assert found["watched_count"] == 3
     assert found["skipped"] == [{"signal": "birth-cohort", "reason": "no account facts were given"}]
     assert found["losses"] == {"truncated": 204}

@@ -16,6 +16,7 @@ from tests.report.scenes import campaigns
         (None, "–"),
         (0.0, "< 1e-300"),
         (1e-9, "1e-9"),
+        (1.2e-318, "< 1e-300"),
         (3.44e-71, "3.4e-71"),
         (0.00099, "9.9e-4"),
         (0.0061, "0.0061"),
@@ -25,6 +26,17 @@ from tests.report.scenes import campaigns
 )
 def test_a_p_value_is_never_rounded_to_zero(p: float | None, text: str) -> None:
     assert wording.probability(p) == text
+
+
+def test_a_bound_is_no_equation() -> None:
+    assert "p" + wording.equal_to(wording.probability(0.004)) == "p = 0.004"
+    assert "p" + wording.equal_to(wording.probability(0.0)) == "p < 1e-300"
+
+
+def test_a_statement_becomes_a_sentence_once() -> None:
+    assert wording.sentence("sign-ups are spread") == "Sign-ups are spread."
+    assert wording.sentence("Done.") == "Done."
+    assert wording.sentence("\x1b[2J") == "�[2J."
 
 
 @pytest.mark.parametrize(

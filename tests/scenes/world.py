@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ START = datetime(2026, 11, 2, tzinfo=UTC)
 DAY_S = 86_400
 YEAR_S = 365 * DAY_S
 
-SYLLABLES = "ba be bo da de do fa fe ga go ka ke la le lo ma me mo na ne pa po ra re ro sa se ta te to va vo".split()
+SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprstv" for vowel in "aeo"]
 
 TUTOR = (
     "Help me as a patient tutor would do at the kitchen table on a quiet evening. Show every step of the way, check "
@@ -82,7 +82,7 @@ def sentence(rng: np.random.Generator, words: Sequence[str], length: int = 14) -
 
 
 def honest_rates(rng: np.random.Generator, count: int, mean: float) -> np.ndarray:
-    """Draw calls for each account, as unequal as published client rates (lognormal, sigma 1.8), capped for a small log."""
+    """Draw calls for each account, as unequal as published client rates (lognormal, sigma 1.8), but capped."""
     rates = np.minimum(rng.lognormal(0, 1.8, count), 40)
     return 1 + rng.poisson(rates * mean / rates.mean())
 
@@ -148,7 +148,3 @@ def campaign(
     for second, worker, item in zip(seconds, workers, work, strict=True):
         world.call(names[worker], second, queue.template + items[item], **columns)
     return names
-
-
-def merged(*columns: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for column in columns for row in column]

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from stillwatch.adapters.contract import Dialect
 from stillwatch.event import EVENT_REQUIRED, EVENT_SCHEMA
+from stillwatch.report.terminal import trimmed
 
 # `losses` says what befell a row; no log fills it from a field of its own.
 COLUMNS = tuple(name for name in EVENT_SCHEMA.names if name != "losses")
@@ -31,6 +32,11 @@ def as_json(dialect: Dialect) -> dict[str, object]:
 
 def matrix(dialects: Sequence[Dialect], console: Console) -> None:
     """Print one row for each canonical column and one column for each dialect."""
+    with trimmed(console):
+        _matrix(dialects, console)
+
+
+def _matrix(dialects: Sequence[Dialect], console: Console) -> None:
     for dialect in dialects:
         console.print(Text(f"{dialect.ident:<10} {dialect.title}"), soft_wrap=True)
     console.print()
@@ -47,6 +53,11 @@ def matrix(dialects: Sequence[Dialect], console: Console) -> None:
 
 def card(dialect: Dialect, console: Console) -> None:
     """Print everything about one dialect."""
+    with trimmed(console):
+        _card(dialect, console)
+
+
+def _card(dialect: Dialect, console: Console) -> None:
     facts = as_json(dialect)
     console.print(Text(f"{dialect.ident}: {dialect.title}", style="bold"))
     for label in ("columns", "missing", "losses", "notes"):

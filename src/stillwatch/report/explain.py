@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from rich.text import Text
 from stillwatch.errors import Error
 from stillwatch.finding import Campaign, Group
 from stillwatch.report import reading, wording
-from stillwatch.report.terminal import evidence_line
+from stillwatch.report.terminal import evidence_line, trimmed
 
 PREFIX_CHARS_MIN = 6
 """Shorter prefixes of a campaign's digest are more likely a slip than a name."""
@@ -28,9 +29,14 @@ OUTSIDE_FACTS = (
 )
 
 NO_FAMILY = (
-    "Only families of calls that share a prompt structure, or another rare trait, across enough accounts"
-    " are tested; the calls of this account share none."
+    "Only families of calls that share a prompt structure across enough accounts are tested. No call of such an"
+    " account fits one that was tested, nor one of the largest that were not."
 )
+
+NOTHING_FOR_IT = "No signal spoke for a campaign in the families that its calls fit."
+
+CAMPAIGN_ID = re.compile(r"c-[0-9a-f]{4,16}")
+"""What a campaign's id or the beginning of one looks like; an account is looked up by the same argument."""
 
 NEAR_A_FINDING = "Some of its calls fit a family that was found, and none of its own evidence stands without them."
 
@@ -68,23 +74,28 @@ def explain(run_dir: Path, name: str, account_key: int | None) -> Explanation:
     rows = reading.account_rows(run_dir, "account_id", name)
     if rows:
         return _of_found_account(run, rows)
-    if account_key is None:
+    calls = {} if account_key is None else reading.considered_groups(run_dir, account_key)
+    if account_key is None or (not calls and CAMPAIGN_ID.fullmatch(name)):
         raise Error(
             "unknown-name",
             "no campaign and no found or watched account of this run has that name",
             hint="campaign ids are in campaigns.jsonl, account ids in accounts.parquet",
             where=str(run_dir),
         )
-    calls = reading.considered_groups(run_dir, account_key)
     by_id = {group.group_id: group for group in run.groups}
-    tested = [(by_id[group_id], n) for group_id, n in calls.items() if group_id in by_id]
-    if tested:
-        return _of_tested_account(run, sorted(tested, key=lambda pair: (-pair[1], pair[0].group_id)))
+    fitted = [(by_id[group_id], n) for group_id, n in calls.items() if group_id in by_id]
+    if fitted:
+        return _of_fitting_account(run, sorted(fitted, key=lambda pair: (-pair[1], pair[0].group_id)))
     return _of_untested_account(run)
 
 
 def show(explanation: Explanation, console: Console) -> None:
     """Print an explanation as headed sentences."""
+    with trimmed(console):
+        _show(explanation, console)
+
+
+def _show(explanation: Explanation, console: Console) -> None:
     sections = (
         ("What", explanation.what),
         ("Why", explanation.why),
@@ -157,7 +168,7 @@ def _of_found_account(run: reading.Run, rows: Sequence[reading.AccountRow]) -> E
         verdict="campaign" if in_campaign else "watch",
         what=tuple(what),
         why=tuple(
-            f"Campaign {wording.short(campaign.campaign_id)}: {evidence_line(item)}"
+            (f"Campaign {wording.short(campaign.campaign_id)}: " if len(campaigns) > 1 else "") + evidence_line(item)
             for campaign in campaigns
             for item in wording.strongest(campaign.evidence)
         )
@@ -187,37 +198,51 @@ def _outside(row: reading.AccountRow) -> str:
     )
 
 
-def _of_tested_account(run: reading.Run, tested: Sequence[tuple[Group, int]]) -> Explanation:
-    families = (
-        wording.counted(len(tested), "tested family")
-        if len(tested) == 1
-        else (f"{wording.count(len(tested))} tested families")
-    )
+def _of_fitting_account(run: reading.Run, fitted: Sequence[tuple[Group, int]]) -> Explanation:
+    tested = [(group, n) for group, n in fitted if reading.was_tested(group)]
+    rest = [(group, n) for group, n in fitted if not reading.was_tested(group)]
     told = tested[:GROUPS_MAX]
-    what = [f"The account had calls in {families} and is neither listed nor watched."]
+    what = ["The account is neither listed nor under watch.", _fit(len(tested), len(rest))]
     if len(tested) > len(told):
-        what.append(f"The {len(told)} with most of its calls are told here.")
-    why = [
-        f"{wording.counted(n, 'call')} in family {wording.short(group.group_id)}"
-        f" ({wording.OUTCOMES[group.outcome].lower()}): {_why_unlisted(group)}"
-        for group, n in told
+        what.append(f"The {len(told)} tested ones with most of its calls are told here.")
+    why = [f"{_calls_in(group, n)}: {_why_unlisted(group)}" for group, n in told]
+    if rest:
+        group, n = rest[0]
+        most = f"{_calls_in(group, n)}, the most of any that was not tested" if len(rest) > 1 else _calls_in(group, n)
+        why.append(f"{most}: {wording.sentence(group.reason)}")
+    against = [
+        f"Family {wording.short(group.group_id)}: {evidence_line(item)}"
+        for group, _ in told
+        for item in wording.strongest(group.evidence)
+        if item.signal != "template-reuse"  # it says how large the family is, which is no suspicion
     ]
-    against = [evidence_line(item) for group, _ in told for item in wording.strongest(group.evidence)]
     return Explanation(
         subject="account",
         ident=None,
-        verdict="not-listed",
+        verdict="not-listed" if tested else "not-tested",
         what=tuple(what),
         why=tuple(why),
-        why_not=(*dict.fromkeys(against), *_blind_spots(run)),
-        what_would_change=tuple(wording.would_change([group for group, _ in told])),
+        why_not=(*(against or [NOTHING_FOR_IT]), *_blind_spots(run)),
+        what_would_change=tuple(wording.would_change([group for group, _ in [*told, *rest[:1]]])),
     )
+
+
+def _fit(tested: int, rest: int) -> str:
+    if not tested:
+        return f"Its calls fit {wording.families(rest)} that had no reason to be tested."
+    more = f", and {wording.count(rest)} more that had no reason to be" if rest else ""
+    return f"Its calls fit {wording.families(tested)} that {'was' if tested == 1 else 'were'} tested{more}."
+
+
+def _calls_in(group: Group, n: int) -> str:
+    outcome = wording.OUTCOMES[group.outcome].lower()
+    return f"{wording.counted(n, 'call')} in family {wording.short(group.group_id)} ({outcome})"
 
 
 def _why_unlisted(group: Group) -> str:
     if group.outcome == "extraction-campaign":
-        return "the family is a campaign, yet this account's own calls do not carry it."
-    return group.reason
+        return "The family is of a campaign, yet this account's own calls do not carry it."
+    return wording.sentence(group.reason)
 
 
 def _of_untested_account(run: reading.Run) -> Explanation:
@@ -239,7 +264,12 @@ def _of_untested_account(run: reading.Run) -> Explanation:
 
 
 def _reasons(groups: Sequence[Group]) -> list[str]:
-    return list(dict.fromkeys(wording.printable(group.reason) for group in groups if group.reason))
+    return [
+        f"Family {wording.short(group.group_id)}, {wording.counted(group.events_count, 'call')}:"
+        f" {wording.sentence(group.reason)}"
+        for group in groups
+        if group.reason
+    ]
 
 
 def _blind_spots(run: reading.Run) -> list[str]:

@@ -27,8 +27,11 @@ CAMPAIGNS_DETAILED_MAX = 20
 CAMPAIGNS_LISTED_MAX = 500
 """Rows of the overview; `campaigns.jsonl` has them all."""
 
-CLEARED_MAX = 40
-"""Cleared families listed, biggest first; `groups.jsonl` has them all."""
+NOT_LISTED_MAX = 40
+"""Tested families that are no campaign, biggest first; `groups.jsonl` has them all."""
+
+UNTESTED_MAX = 8
+"""Untested families listed, biggest first, as examples; a provider's log has thousands."""
 
 ACCOUNTS_MAX = 12
 """Accounts named for a campaign; `accounts.parquet` has them all."""
@@ -73,8 +76,8 @@ class Chapter:
     summary: str
     pictures: Pictures | None
     skeleton: Skeleton
-    evidence: tuple[Evidence, ...]
-    counter_evidence: tuple[Evidence, ...]
+    evidence: list[tuple[str, list[Evidence]]]
+    counter_evidence: list[tuple[str, list[Evidence]]]
     links: tuple[Link, ...]
     techniques: tuple[tuple[str, str], ...]
     would_change: tuple[str, ...]
@@ -92,7 +95,7 @@ def render(run_dir: Path, skeletons: Mapping[str, Skeleton]) -> str:
     """
     run = reading.read(run_dir)
     told = run.campaigns[:CAMPAIGNS_DETAILED_MAX]
-    cleared = run.cleared()
+    not_listed, untested = run.not_listed(), run.untested()
     css = files("stillwatch.report").joinpath("templates/report.css").read_text(encoding="utf-8")
     return (
         _environment()
@@ -105,9 +108,13 @@ def render(run_dir: Path, skeletons: Mapping[str, Skeleton]) -> str:
             campaigns_count=len(run.campaigns),
             totals=_totals(run),
             chapters=[_chapter(run, campaign, skeletons.get(campaign.campaign_id)) for campaign in told],
-            cleared=cleared[:CLEARED_MAX],
-            cleared_count=len(cleared),
-            outcomes=_outcomes(cleared),
+            not_listed=not_listed[:NOT_LISTED_MAX],
+            not_listed_count=len(not_listed),
+            outcomes=_outcomes(not_listed),
+            untested=untested[:UNTESTED_MAX],
+            untested_count=run.untested_count(),
+            untested_outcomes=_outcomes(untested),
+            tested_count=run.tested_count(),
             watched=reading.verdict_count(run_dir, "watch"),
             skipped=run.skipped(),
             losses=reading.losses_of(run.facts),
@@ -132,6 +139,8 @@ def _environment() -> jinja2.Environment:
         "percent": wording.percent,
         "figure": lambda value: _raised(wording.figure(value)),
         "probability": lambda value: _raised(wording.probability(value)),
+        "equal_to": lambda value: _raised(wording.equal_to(wording.probability(value))),
+        "sentence": lambda text: Markup("<bdi>{}</bdi>").format(wording.sentence(text)),
         "moment": wording.moment,
         "short": wording.short,
         "printable": lambda text: Markup("<bdi>{}</bdi>").format(wording.printable(text)),
@@ -144,7 +153,7 @@ def _raised(text: str) -> Markup:
     mantissa, e, exponent = text.partition("e")
     if not e:
         return escape(text)
-    prefix = "< " if mantissa.startswith("< ") else ""
+    prefix = mantissa[: len(mantissa) - len(mantissa.lstrip(" <="))]
     times = "" if mantissa.removeprefix(prefix) == "1" else mantissa.removeprefix(prefix) + "\u202f×\u202f"
     return Markup("{}{}10<sup>{}</sup>").format(prefix, times, exponent.replace("-", "−"))
 
@@ -157,8 +166,8 @@ def _totals(run: reading.Run) -> dict[str, int]:
     }
 
 
-def _outcomes(cleared: list[Group]) -> list[tuple[str, int]]:
-    count: Counter[str] = Counter(group.outcome for group in cleared)
+def _outcomes(groups: list[Group]) -> list[tuple[str, int]]:
+    count: Counter[str] = Counter(group.outcome for group in groups)
     return [(outcome, count[outcome]) for outcome in wording.OUTCOMES if count[outcome]]
 
 
@@ -172,8 +181,8 @@ def _chapter(run: reading.Run, campaign: Campaign, skeleton: Skeleton | None) ->
         summary=wording.summary_of(campaign),
         pictures=_pictures(run.directory, campaign.campaign_id),
         skeleton=skeleton or Skeleton((), 0, 0, "the source log was not read a second time"),
-        evidence=tuple(wording.strongest(campaign.evidence)),
-        counter_evidence=tuple(wording.strongest(campaign.counter_evidence)),
+        evidence=wording.by_kind(campaign.evidence),
+        counter_evidence=wording.by_kind(campaign.counter_evidence),
         links=tuple(sorted(campaign.links, key=lambda link: (-link.weight_bits, link.pseudonym))[:LINKS_MAX]),
         techniques=tuple(techniques),
         would_change=tuple(wording.would_change(groups)),

@@ -116,10 +116,26 @@ class Run:
         by_id = {group.group_id: group for group in self.groups}
         return [by_id[group_id] for group_id in campaign.group_ids if group_id in by_id]
 
-    def cleared(self) -> list[Group]:
-        """List the families that are no campaign, biggest first."""
-        rest = [group for group in self.groups if group.outcome != "extraction-campaign"]
+    def not_listed(self) -> list[Group]:
+        """List the families that were tested and are no campaign, biggest first."""
+        rest = [group for group in self.groups if group.outcome != "extraction-campaign" and was_tested(group)]
         return sorted(rest, key=lambda group: (-group.events_count, group.group_id))
+
+    def untested(self) -> list[Group]:
+        """List the families that were not tested, biggest first; a run keeps the largest of them."""
+        rest = [group for group in self.groups if not was_tested(group)]
+        return sorted(rest, key=lambda group: (-group.events_count, group.group_id))
+
+    def untested_count(self) -> int:
+        """Count the families that were not tested, those that the run does not list too."""
+        for item in self.facts.saturated:
+            if item.bound == "groups_shown_max":
+                return int(item.value)
+        return len(self.untested())
+
+    def tested_count(self) -> int:
+        """Count the families that were tested, whatever came of it."""
+        return sum(was_tested(group) for group in self.groups)
 
     def skipped(self) -> list[SignalRun]:
         """List the signals that could not run."""
@@ -154,6 +170,11 @@ def read(directory: Path) -> Run:
         tuple(_lines(directory / "campaigns.jsonl", Campaign)),
         tuple(_lines(directory / "groups.jsonl", Group)),
     )
+
+
+def was_tested(group: Group) -> bool:
+    """Say whether any signal spoke of the family: on each that is tested, some do."""
+    return bool(group.evidence or group.counter_evidence)
 
 
 def account_rows(directory: Path, column: str, value: str) -> list[AccountRow]:

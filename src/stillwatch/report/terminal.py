@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich import box
@@ -17,8 +20,13 @@ from stillwatch.report import reading, wording
 CAMPAIGNS_MAX = 20
 """Rows that fit a screen; `campaigns.jsonl` has them all."""
 
-REASONS_MAX = 3
-"""Sentences of evidence under each campaign; the report has them all."""
+
+@contextmanager
+def trimmed(console: Console) -> Iterator[None]:
+    """Print what is inside without the spaces with which lines are filled up to one width."""
+    with console.capture() as caught:
+        yield
+    console.file.write(re.sub(r" +$", "", caught.get(), flags=re.MULTILINE))
 
 
 def summary(run_dir: Path, console: Console) -> None:
@@ -27,6 +35,11 @@ def summary(run_dir: Path, console: Console) -> None:
     Raises:  not-a-run, broken-run, unknown-schema-version.
     """
     run = reading.read(run_dir)
+    with trimmed(console):
+        _summary(run, console)
+
+
+def _summary(run: reading.Run, console: Console) -> None:
     facts = run.facts
     console.print(Text(wording.headline(len(run.campaigns)), style="bold"))
     console.print(Text(_log_line(facts)))
@@ -48,7 +61,7 @@ def summary(run_dir: Path, console: Console) -> None:
             console.print(Padding(Text(line), (0, 0, 0, 2), expand=False))
     console.print()
     console.print(Text(wording.SUSPICION))
-    console.print(Text(f"Report: {wording.printable(str(run_dir / 'report.html'))}"), soft_wrap=True)
+    console.print(Text(f"Report: {wording.printable(str(run.directory / 'report.html'))}"), soft_wrap=True)
 
 
 def summary_json(run_dir: Path) -> dict[str, object]:
@@ -66,7 +79,9 @@ def summary_json(run_dir: Path) -> dict[str, object]:
         "fdr": facts.fdr,
         "campaigns_count": len(run.campaigns),
         "campaigns": [_campaign_json(campaign) for campaign in run.campaigns],
-        "cleared": dict(sorted(Counter(group.outcome for group in run.cleared()).items())),
+        "tested_count": run.tested_count(),
+        "not_listed": dict(sorted(Counter(group.outcome for group in run.not_listed()).items())),
+        "untested_count": run.untested_count(),
         "watched_count": reading.verdict_count(run_dir, "watch"),
         "skipped": [{"signal": signal.ident, "reason": signal.reason} for signal in run.skipped()],
         "losses": dict(reading.losses_of(facts)),
@@ -111,8 +126,8 @@ def _stamp(rfc3339: str) -> str:
 def _reasons(campaign: Campaign, console: Console) -> None:
     console.print()
     console.print(Text(f"Why {wording.short(campaign.campaign_id)}", style="bold"))
-    for item in wording.strongest(campaign.evidence)[:REASONS_MAX]:
-        console.print(Padding(Text(evidence_line(item)), (0, 0, 0, 2), expand=False))
+    for _, items in wording.by_kind(campaign.evidence):
+        console.print(Padding(Text(evidence_line(items[0])), (0, 0, 0, 2), expand=False))
     against = len(campaign.counter_evidence)
     if against:
         said = "One statement speaks" if against == 1 else f"{against} statements speak"
@@ -121,19 +136,23 @@ def _reasons(campaign: Campaign, console: Console) -> None:
 
 def evidence_line(item: Evidence) -> str:
     """Write one piece of evidence on a line, its signal and p-value behind it."""
-    p = "" if item.p_value is None else f", p = {wording.probability(item.p_value)}"
-    return f"{wording.printable(item.statement)} [{wording.printable(item.signal)}{p}]"
+    p = "" if item.p_value is None else f", p{wording.equal_to(wording.probability(item.p_value))}"
+    return f"{wording.sentence(item.statement).removesuffix('.')} [{wording.printable(item.signal)}{p}]"
 
 
 def _notes(run: reading.Run) -> list[tuple[str, list[str]]]:
     facts = run.facts
-    cleared: Counter[str] = Counter(group.outcome for group in run.cleared())
+    outcomes: Counter[str] = Counter(group.outcome for group in run.not_listed())
+    untested = run.untested_count()
     lines = {
-        "Looked at and cleared": [
-            f"{wording.count(cleared[outcome])} × {wording.OUTCOMES[outcome].lower()}"
+        "Tested and not listed": [
+            f"{wording.count(outcomes[outcome])} × {wording.OUTCOMES[outcome].lower()}"
             for outcome in wording.OUTCOMES
-            if cleared[outcome]
+            if outcomes[outcome]
         ],
+        "Not tested": [f"{wording.families(untested)}: too small, or nothing in them asks for training material"]
+        if untested
+        else [],
         "Under watch": [wording.counted(n, "account")] if (n := reading.verdict_count(run.directory, "watch")) else [],
         "Signals skipped": [
             f"{wording.printable(signal.ident)}: {wording.printable(signal.reason)}" for signal in run.skipped()

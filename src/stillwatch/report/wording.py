@@ -9,8 +9,8 @@ from datetime import datetime
 from stillwatch.finding import Campaign, Evidence, Group
 from stillwatch.report.reading import Facts
 
-CAMPAIGN_ID_CHARS = 12
-"""Shown characters of a campaign's digest: 48 bits never meet by chance within one provider."""
+IDENT_CHARS = 14
+"""Shown characters of a campaign's or family's name: its letter and 48 bits, which never meet by chance in one run."""
 
 OUTCOMES = {
     "extraction-campaign": "Extraction campaign",
@@ -27,6 +27,14 @@ OUTCOME_MEANINGS = {
     "common-task": "Accounts that repeat one another's questions: a class, an evaluation, a popular prompt.",
     "undecided": "Something is there, yet not enough to say what; a person may want to look.",
 }
+
+UNTESTED_MEANINGS = {
+    "common-control": "One owner's accounts, who can be asked.",
+    "shared-template": "Nothing in them asks for training material.",
+    "common-task": "Few texts sent by many accounts: something that went round.",
+    "undecided": "They ask for training material, in too few calls for a test.",
+}
+"""Why families are not tested; what is not tested is never an extraction campaign."""
 
 FAMILIES = {
     "content": "what is asked",
@@ -102,13 +110,19 @@ def certainty(facts: Facts) -> str:
     """Say what the false-discovery rate promises, and what it does not."""
     return (
         f"The list is drawn at a false-discovery rate of {percent(facts.fdr)}: over many such runs, on"
-        f" average at most {percent(facts.fdr)} of the listed campaigns are expected to be mistakes."
+        f" average at most {percent(facts.fdr)} of the listed campaigns are expected to be mistakes, as long as"
+        " honest work in the log is like that of the calibration."
     )
 
 
 def counted(n: int, noun: str) -> str:
     """Write a number with its noun in the right form."""
     return f"{count(n)} {noun if n == 1 else noun + 's'}"
+
+
+def families(n: int) -> str:
+    """Write a number of families."""
+    return f"{count(n)} {'family' if n == 1 else 'families'}"
 
 
 def count(n: int) -> str:
@@ -148,12 +162,17 @@ def probability(p: float | None) -> str:
     """Write a p- or q-value for plain text; an underflow is a bound, never zero."""
     if p is None:
         return "–"
-    if p == 0:
+    if p < 1e-300:
         return "< 1e-300"
     if p >= 0.001 and p < 1e6:
         return f"{p:.2g}"
     mantissa, exponent = f"{p:.1e}".split("e")
     return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def equal_to(text: str) -> str:
+    """Write what follows a letter: ` = 0.004`, ` < 1e-300`."""
+    return f" {text}" if text.startswith("<") else f" = {text}"
 
 
 def moment(rfc3339: str | None) -> str:
@@ -178,8 +197,14 @@ def printable(text: str) -> str:
 
 
 def short(campaign_id: str) -> str:
-    """Shorten a campaign's digest for display."""
-    return printable(campaign_id)[:CAMPAIGN_ID_CHARS]
+    """Shorten the name of a campaign or family for display."""
+    return printable(campaign_id)[:IDENT_CHARS]
+
+
+def sentence(text: str) -> str:
+    """Write a statement as a sentence of its own."""
+    shown = printable(text)
+    return shown[:1].upper() + shown[1:] + ("" if shown.endswith((".", "!", "?")) else ".")
 
 
 def loss_line(name: str, calls_count: int) -> str:
@@ -198,6 +223,14 @@ def strongest(evidence: tuple[Evidence, ...]) -> list[Evidence]:
         evidence,
         key=lambda item: (2.0 if item.p_value is None else item.p_value, -item.value, item.signal),
     )
+
+
+def by_kind(evidence: tuple[Evidence, ...]) -> list[tuple[str, list[Evidence]]]:
+    """Gather evidence by its independent kind, the kind with the strongest statement first."""
+    kinds: dict[str, list[Evidence]] = {}
+    for item in strongest(evidence):
+        kinds.setdefault(FAMILIES[item.family], []).append(item)
+    return list(kinds.items())
 
 
 def families_of(evidence: tuple[Evidence, ...]) -> list[str]:
@@ -223,4 +256,4 @@ def summary_of(campaign: Campaign) -> str:
 
 def would_change(groups: list[Group]) -> list[str]:
     """List what would turn the verdict, each sentence once."""
-    return list(dict.fromkeys(printable(group.would_change) for group in groups if group.would_change))
+    return list(dict.fromkeys(sentence(group.would_change) for group in groups if group.would_change))

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from stillwatch.campaign.fusion import Verdict
+from stillwatch.campaign.membership import membership
+from stillwatch.signals.contract import Mark, Panel
+from tests.signals.panels import panel
+
+
+def pool(counts: list[int], all_calls: list[int] | None = None) -> Panel:
+    account = np.repeat(np.arange(len(counts)), counts)
+    return panel(account, accounts_count=len(counts), account_calls=all_calls)
+
+
+def verdict(without: list[float], whole: float = 50.0) -> Verdict:
+    return Verdict(whole, np.array(without, dtype=float), 0.001, 0.01, rejected=True)
+
+
+def linked(*on: int, count: int = 10) -> Mark:
+    flags = np.zeros(count, dtype=bool)
+    flags[list(on)] = True
+    return Mark("shared-infrastructure", "infrastructure", 3.0, (), linked=flags)
+
+
+def test_accounts_that_work_like_the_pool_are_named() -> None:
+    _, named = membership(pool([10] * 10), [], verdict([50.0] * 10))
+    assert named.all()
+
+
+def test_a_passer_by_with_one_call_is_not_named_unless_a_rare_link_ties_it() -> None:
+    found = pool([10] * 9 + [1])
+    assert not membership(found, [], verdict([50.0] * 10))[1][9]
+    assert membership(found, [linked(9)], verdict([50.0] * 10))[1][9]
+
+
+def test_a_customer_who_uses_the_prompt_now_and_then_is_not_named() -> None:
+    found = pool([20] * 9 + [3], [20] * 9 + [400])
+    assert not membership(found, [], verdict([50.0] * 10))[1][9]
+
+
+def test_an_account_that_makes_the_finding_alone_is_not_named() -> None:
+    _, named = membership(pool([10] * 10), [], verdict([50.0] * 9 + [1.0]))
+    assert named.tolist() == [True] * 9 + [False]
+
+
+def test_membership_is_a_share_and_grows_with_the_campaigns_share_of_the_account() -> None:
+    degree, _ = membership(pool([10] * 10, [10] * 5 + [40] * 5), [linked(0)], verdict([50.0] * 10))
+    assert (degree >= 0).all()
+    assert (degree <= 1).all()
+    assert degree[0] == 1.0
+    assert degree[1] > degree[6]
+
+
+def test_a_verdict_without_an_account_is_asked_for_each_account() -> None:
+    base = verdict([50.0] * 10)
+    weaker = replace(base, log_e_without=np.full(10, 2.0))
+    assert not membership(pool([10] * 10), [], weaker)[1].any()
