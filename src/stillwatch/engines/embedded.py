@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import duckdb
 import numpy as np
@@ -75,7 +76,7 @@ class Embedded:
         self._cores: dict[int, Core] = {}
         self._view("traces", self._trace_files)
 
-    def __enter__(self) -> Embedded:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
