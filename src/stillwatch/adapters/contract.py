@@ -27,10 +27,14 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """One file of a log. `uri` is a local path or any fsspec location."""
+    """One file of a log. `uri` is a local path or any fsspec location.
+
+    `on_read` hears how many bytes each read took from storage, so that a person sees a large file move.
+    """
 
     uri: str
     size_bytes: int
+    on_read: Callable[[int], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 import fsspec
 import pyarrow as pa
@@ -46,7 +46,8 @@ def open_raw(file: LogFile) -> BinaryIO:
     """
     fs, path = locate(file.uri)
     try:
-        return cast(BinaryIO, fs.open(path, "rb"))
+        raw = fs.open(path, "rb")
+        return cast(BinaryIO, _Metered(raw, file.on_read) if file.on_read else raw)
     except FileNotFoundError as error:
         raise Error(
             "input-vanished",
@@ -94,6 +95,27 @@ def unreadable(file: LogFile, error: OSError) -> Error:
 def reason_of(error: OSError) -> str:
     """Say what the operating system said, without the path that Python puts beside it."""
     return (error.strerror or type(error).__name__).lower()
+
+
+class _Metered:
+    """A stream that tells how much was read from it; all else is the stream's own."""
+
+    def __init__(self, raw: Any, on_read: Callable[[int], None]) -> None:
+        self._raw, self._on_read = raw, on_read
+
+    def read(self, size: int = -1) -> bytes:
+        got: bytes = self._raw.read(size)
+        self._on_read(len(got))
+        return got
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
 
 
 class _Gzip(gzip.GzipFile):

@@ -36,6 +36,7 @@ def group_shingles(shingle: npt.NDArray[np.uint32], witnesses: npt.NDArray[np.ui
     Shapes:  shingle uint32[s] ascending; witnesses uint64[s, 8]: smallest event hashes.
     Cost:    O(s log s): sorting by each witness and comparing neighbours.
     Source:  Broder 1997 for the agreement of minima.
+    Twin:    tests/naive/families.py::group_shingles
     """
     count, width = witnesses.shape
     edges: list[npt.NDArray[np.int64]] = []

@@ -8,7 +8,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -79,6 +79,29 @@ class Rejections:
         self._stream.write(json.dumps(body) + "\n")
 
 
+class Meter:
+    """How far the reading of one file is, for a person who waits: never beyond its end, whatever is read twice."""
+
+    def __init__(self, size_bytes: int) -> None:
+        self._left = size_bytes
+        self._read = 0
+
+    def add(self, size_bytes: int) -> None:
+        self._read += size_bytes
+
+    def news(self) -> int:
+        """Return the bytes read since it was last asked."""
+        told = min(self._read, self._left)
+        self._left -= told
+        self._read = 0
+        return told
+
+    def rest(self) -> int:
+        """Return what was not read: a Parquet file's other columns, a tail without records."""
+        left, self._left = self._left, 0
+        return left
+
+
 @dataclass(slots=True)
 class ReadFacts:
     """What the reading stage learnt about the log."""
@@ -117,15 +140,16 @@ def read_log(
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         for source, file in enumerate(files):
             rows = 0
-            for batch in chosen.adapter.read(file, request.read, rejections):
+            meter = Meter(file.size_bytes)
+            for batch in chosen.adapter.read(replace(file, on_read=meter.add), request.read, rejections):
                 _notice(batch, facts)
                 rows += batch.num_rows
                 waiting.append(pool.submit(work, batch, source))
                 while len(waiting) >= IN_FLIGHT_MAX:
                     waiting.popleft().result()
-                progress.advance(batch.num_rows, 0)
+                progress.advance(batch.num_rows, meter.news())
             facts.rows += rows
-            progress.advance(0, file.size_bytes)
+            progress.advance(0, meter.rest())
         for done in waiting:
             done.result()
     writer.close()

@@ -83,6 +83,7 @@ def item_overlap(per_item: Ints, per_account: Ints) -> float:
     for a queue.
 
     Shapes:  per_item: accounts of each item; per_account: items of each account.
+    Twin:    tests/naive/queue_sharding.py::item_overlap
     """
     together = float((per_item.astype(np.float64) * (per_item - 1)).sum())
     roots = np.sqrt(per_account.astype(np.float64))
