@@ -92,28 +92,18 @@ def recognise(head: Head) -> str | None:
 def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield the model calls of one file; files of moved bodies in the same folder are passed over.
 
-    Raises: Error no-principal, input-vanished, input-unreadable.
+    Raises: Error input-vanished, input-unreadable.
     """
     if MOVED_BODY.search(file.uri):
         return
     audit = bedrock_audit.load(settings.companions)
     audit.tell(reject)
     batches = EventBatches(file, settings, reject)
-    calls_count = nameless_count = 0
     for line, record in _records(file, reject):
         row = row_of(record, file, settings, audit)
-        calls_count += 1
-        nameless_count += row["account_id"] is None
         if (batch := batches.add(line, row)) is not None:
             yield batch
     yield from drain(batches)
-    if calls_count and calls_count == nameless_count:
-        raise Error(
-            "no-principal",
-            "no record says who called",
-            hint="map a field that does: --field account_id=requestMetadata.tenant",
-            where=file.uri,
-        )
 
 
 def _records(file: LogFile, reject: Reject) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -16,6 +16,7 @@ class Dialect:
     `columns` is the capability vector: the canonical columns that this dialect can fill.
     `losses` are those of `event.LOSSES` that the adapter can meet and marks in the rows.
     `notes` are sentences for `stillwatch formats`: what it cannot carry and what cures it.
+    `principal_example` is a path where a log of this dialect may name the account, to show in a hint.
     """
 
     ident: str
@@ -23,6 +24,7 @@ class Dialect:
     columns: frozenset[str]
     losses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    principal_example: str = ""
 
 
 @dataclass(frozen=True, slots=True)

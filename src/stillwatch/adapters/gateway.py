@@ -17,8 +17,8 @@ from stillwatch.adapters.batches import EventBatches, drain
 from stillwatch.adapters.bodies import embedded_json, reply_columns, request_columns
 from stillwatch.adapters.contract import Dialect, Head, LogFile, ReadSettings, Reject, Rejection
 from stillwatch.adapters.messages import flatten
+from stillwatch.adapters.paths import value_at
 from stillwatch.adapters.source import json_values
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 
 Row = dict[str, object]
@@ -76,6 +76,7 @@ DIALECT = Dialect(
         "without a consumer or API key in the log, name the principal: --field account_id=PATH",
         "any other column can be mapped the same way: --field session_id=request.headers.x-session",
     ),
+    principal_example="tenant.id",
 )
 
 GUESSES: Mapping[str, tuple[str, ...]] = {
@@ -148,10 +149,10 @@ def recognise(head: Head) -> str | None:
 def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield the model calls of one access log.
 
-    Raises: Error no-principal, input-vanished, input-unreadable.
+    Raises: Error input-vanished, input-unreadable.
     """
     batches = EventBatches(file, settings, reject)
-    lines_count = calls_count = nameless_count = 0
+    lines_count = calls_count = 0
     for line, record in json_values(file, reject):
         if not isinstance(record, dict):
             reject(Rejection(file.uri, line, "wrong-type", "record"))
@@ -161,20 +162,12 @@ def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.R
         if "request_model" not in row and settings.model_default is None:
             continue
         calls_count += 1
-        nameless_count += "account_id" not in row
         if (batch := batches.add(line, row)) is not None:
             yield batch
     yield from drain(batches)
     if lines_count and not calls_count:
         # No error: an hour of health checks is no fault. A log without a mapped model rejects each file.
         reject(Rejection(file.uri, 1, "no-model-calls", "request_model"))
-    if calls_count and calls_count == nameless_count:
-        raise Error(
-            "no-principal",
-            "no line names who made the call",
-            hint="map the field that does: --field account_id=tenant.id",
-            where=file.uri,
-        )
 
 
 def row_of(record: Row, settings: ReadSettings) -> Row:
@@ -184,7 +177,7 @@ def row_of(record: Row, settings: ReadSettings) -> Row:
     row["operation"] = row["operation"] or _operation(_first(flat, PATHS))
     row["account_id"] = row["account_id"] or _key_digest(flat)
     row |= {column: value for column, value in _kong(record).items() if value is not None}
-    row |= {column: flat.get(path) for column, path in settings.fields.items()}
+    row |= {column: _mapped(record, path) for column, path in settings.fields.items()}
     row["client_ip"] = _address(row["client_ip"])
     row["event_id"] = row["event_id"] or _digest(json.dumps(record, sort_keys=True).encode())
     return {column: _CONVERT[column](value) for column, value in row.items() if value is not None}
@@ -200,6 +193,12 @@ def flattened(record: Row, depth_max: int = DEPTH_MAX) -> Row:
         elif value not in ABSENT:
             flat[name] = value
     return flat
+
+
+def _mapped(record: Row, path: str) -> object:
+    """Find what `--field` names; an object is no value of any column."""
+    value = value_at(record, path)
+    return None if value in ABSENT or isinstance(value, dict) else value
 
 
 def _first(flat: Row, paths: tuple[str, ...]) -> object:

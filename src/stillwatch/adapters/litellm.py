@@ -24,8 +24,8 @@ from stillwatch.adapters.bodies import (
 )
 from stillwatch.adapters.contract import Dialect, Head, LogFile, ReadSettings, Reject, Rejection
 from stillwatch.adapters.messages import flatten
+from stillwatch.adapters.paths import value_at
 from stillwatch.adapters.source import json_values
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 
 DIALECT = Dialect(
@@ -39,6 +39,7 @@ DIALECT = Dialect(
         "spend-log rows hold prompts only with store_prompts_in_spend_logs, and cut long ones",
         "behind a load balancer every caller has its address, unless the proxy has use_x_forwarded_for",
     ),
+    principal_example="metadata.user_api_key_alias",
 )
 
 OPERATIONS = (
@@ -80,10 +81,9 @@ def recognise(head: Head) -> str | None:
 def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield the model calls of one file of payloads or rows.
 
-    Raises: Error no-principal, input-vanished, input-unreadable.
+    Raises: Error input-vanished, input-unreadable.
     """
     batches = EventBatches(file, settings, reject)
-    calls_count = nameless_count = 0
     for line, record in json_values(file, reject):
         if not isinstance(record, dict):
             reject(Rejection(file.uri, line, "wrong-type", "record"))
@@ -92,18 +92,9 @@ def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.R
         if isinstance(call_type, str) and any(part in call_type for part in NOT_CALLS):
             continue
         row = row_of(record, settings)
-        calls_count += 1
-        nameless_count += row["account_id"] is None
         if (batch := batches.add(line, row)) is not None:
             yield batch
     yield from drain(batches)
-    if calls_count and calls_count == nameless_count:
-        raise Error(
-            "no-principal",
-            "no record names a user, a team or a key",
-            hint="map a field that does: --field account_id=metadata.user_api_key_alias",
-            where=file.uri,
-        )
 
 
 def row_of(record: Mapping[str, object], settings: ReadSettings) -> Columns:
@@ -137,7 +128,7 @@ def row_of(record: Mapping[str, object], settings: ReadSettings) -> Columns:
     _fill_principal(row, record, metadata)
     _fill_losses(row)
     for column, path in settings.fields.items():
-        value = _at(record, path)
+        value = value_at(record, path)
         if value is not None or column == "account_id":
             row[column] = value
     return typed(row)
@@ -227,11 +218,3 @@ def _duration(record: Mapping[str, object]) -> object:
 def _mapping(value: object) -> Mapping[object, object]:
     value = embedded_json(value)
     return value if isinstance(value, dict) else {}
-
-
-def _at(record: Mapping[str, object], path: str) -> object:
-    """Return the value at a dotted path, through JSON strings too."""
-    found: object = record
-    for step in path.split("."):
-        found = _mapping(found).get(step)
-    return found if found != "" else None

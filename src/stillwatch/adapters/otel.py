@@ -19,7 +19,6 @@ from stillwatch.adapters.genai import DETAILS_EVENTS, END_USERS, NAMES, PRINCIPA
 from stillwatch.adapters.genai_content import CHOICE_EVENT, MESSAGE_EVENTS
 from stillwatch.adapters.otlp import ENVELOPES, Record, records
 from stillwatch.adapters.source import json_values
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 
 DIALECT = Dialect(
@@ -33,6 +32,7 @@ DIALECT = Dialect(
         "keep the spans and the log events of one call in the same file, or their texts are not joined",
         "opaque reasoning blocks and logprobs are carried by OpenInference's input.value only",
     ),
+    principal_example="tenant.id",
 )
 
 JOIN_CALLS_MAX = 8192
@@ -59,7 +59,7 @@ def recognise(head: Head) -> str | None:
 def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield the model calls of one file of traces, logs or both.
 
-    Raises: Error no-principal, input-vanished, input-unreadable.
+    Raises: Error input-vanished, input-unreadable.
     """
     batches = EventBatches(file, settings, reject)
 
@@ -72,21 +72,12 @@ def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.R
             yield from window.take(line, record)
     yield from window.rest()
     yield from drain(batches)
-    if window.calls_count and window.calls_count == window.nameless_count:
-        raise Error(
-            "no-principal",
-            "no call names who made it",
-            hint="map an attribute that does: --field account_id=tenant.id",
-            where=file.uri,
-        )
 
 
 class Window:
     """Calls that wait for what belongs to them, oldest first."""
 
     def __init__(self, batches: EventBatches, settings: ReadSettings, refuse: Refuse) -> None:
-        self.calls_count = 0
-        self.nameless_count = 0
         self._batches, self._settings, self._refuse = batches, settings, refuse
         self._names = CONTEXT_NAMES | frozenset(settings.fields.values())
         self._waiting: dict[Key, Call] = {}
@@ -135,8 +126,6 @@ class Window:
         if len(self._done) > JOIN_CALLS_MAX:
             del self._done[next(iter(self._done))]
         row = row_of(call, self._contexts.get(key[0], (False, {}))[1], self._settings)
-        self.calls_count += 1
-        self.nameless_count += row["account_id"] is None
         if (batch := self._batches.add(call.line, row)) is not None:
             yield batch
 

@@ -34,7 +34,6 @@ from stillwatch.adapters.raw_pair_profiles import (
 from stillwatch.adapters.rendered_prompts import messages_of
 from stillwatch.adapters.source import json_values, parquet_batches
 from stillwatch.adapters.streamed_replies import assembled, stream_events
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 
 DIALECT = Dialect(
@@ -50,6 +49,7 @@ DIALECT = Dialect(
         "network facts (client.ja4, client.asn) are there only if your edge writes them",
         "exports of Helicone, Portkey and Langfuse have no address; Langfuse also has no key and no status",
     ),
+    principal_example="request.headers.x-tenant",
 )
 
 OPERATIONS = (
@@ -94,10 +94,10 @@ def recognise(head: Head) -> str | None:
 def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield the model calls of one file of pairs; requests that reach no model are passed over.
 
-    Raises: Error no-principal, input-vanished, input-unreadable.
+    Raises: Error input-vanished, input-unreadable.
     """
     batches = EventBatches(file, settings, reject)
-    pairs_count = calls_count = nameless_count = 0
+    pairs_count = calls_count = 0
     for line, record in _records(file, settings, reject):
         if not isinstance(record, dict):
             reject(Rejection(file.uri, line, "wrong-type", "record"))
@@ -112,19 +112,11 @@ def read(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.R
         if row is None:
             continue
         calls_count += 1
-        nameless_count += row["account_id"] is None
         if (batch := batches.add(line, row)) is not None:
             yield batch
     yield from drain(batches)
     if pairs_count and not calls_count:
         reject(Rejection(file.uri, 1, "no-model-calls", "request_model"))
-    if calls_count and calls_count == nameless_count:
-        raise Error(
-            "no-principal",
-            "no record says who called",
-            hint="map a field that does: --field account_id=request.headers.x-tenant",
-            where=file.uri,
-        )
 
 
 def _records(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[tuple[int, object]]:

@@ -65,14 +65,20 @@ class TraceWriter:
 
 
 class Rejections:
-    """Keeps every record that could not be read, by file, line and reason; never what it said."""
+    """Keeps every record that could not be read, by file, line and reason; never what it said.
+
+    `counts` has the records of each reason; `missing` those that lack a required field, by its name.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.counts: Counter[str] = Counter()
+        self.missing: Counter[str] = Counter()
 
     def __call__(self, rejection: Rejection) -> None:
         self.counts[rejection.reason] += 1
+        if rejection.reason == "missing-field":
+            self.missing[rejection.detail] += 1
         body = {"file": rejection.file, "line": rejection.line, "reason": rejection.reason}
         if rejection.detail:
             body["detail"] = rejection.detail
@@ -165,6 +171,17 @@ def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
 
 def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> None:
     rejected = sum(rejections.counts.values())
+    too_many = rejected > request.rejected_max * (rejected + facts.rows)
+    nameless = rejections.missing["account_id"]
+    if (too_many or not facts.rows) and 2 * nameless > rejected:
+        example = facts.adapter.DIALECT.principal_example
+        raise Error(
+            "no-principal",
+            f"{nameless} of {rejected + facts.rows} records do not name the account that made the call",
+            hint="map the field that does"
+            + (f", for example --field account_id={example}" if example else ": --field account_id=PATH")
+            + ("; or go on without these records by a higher --rejected-max" if facts.rows else ""),
+        )
     most = ", ".join(f"{reason} {count}" for reason, count in rejections.counts.most_common(3))
     if not facts.rows:
         raise Error(
@@ -172,7 +189,7 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
             f"no event could be read from {len(facts.files)} file(s)" + (f"; rejected: {most}" if most else ""),
             hint="see the formats that can be read with: stillwatch formats",
         )
-    if rejected > request.rejected_max * (rejected + facts.rows):
+    if too_many:
         raise Error(
             "too-many-rejected",
             f"{rejected} of {rejected + facts.rows} records were rejected ({most}), "
