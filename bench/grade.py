@@ -28,6 +28,8 @@ ITS_FAMILY_MIN = 0.3
 FAMILIES_KEPT_MAX = 10
 """Families kept for each group, the best first: a campaign of many tasks has a family for each."""
 
+REPORTED = ("campaign_id", "q_value", "accounts_count", "events_count", "group_ids")
+
 NO_FAMILY = "no family of its own"
 
 Families = dict[str, list[dict[str, Any]]]
@@ -55,7 +57,7 @@ def grade(run: Path, world: Path) -> dict[str, Any]:
         "campaign_families": [families[each["campaign"]] for each in scored["campaigns"]],
         "named_count": pc.sum(pc.equal(named["verdict"], "campaign")).as_py() or 0,
         "watched_count": pc.sum(pc.equal(named["verdict"], "watch")).as_py() or 0,
-        "reported": _lines(run / "campaigns.jsonl"),
+        "reported": [{key: line[key] for key in REPORTED} for line in _lines(run / "campaigns.jsonl")],
     }
 
 

@@ -137,7 +137,7 @@ def _of_effort(result: Result) -> Iterable[str]:
         yield (
             f"**Speed.** Decoding alone is {1 / decode_share(result):.1f} times as fast as the whole run. The stage "
             f"*{slowest['name']}* takes {percent(share, 0)} of the time: were it free, the run would be "
-            f"{1 / max(1 - share, 0.01):.1f} times as fast. More cores speed it up, most of all the stage *read*."
+            f"{1 / max(1 - share, 0.01):.1f} times as fast."
         )
 
 

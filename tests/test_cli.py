@@ -96,6 +96,48 @@ def test_too_many_bad_records_end_a_run_and_leave_no_output_that_looks_whole(log
     assert detect(log, tmp_path / "run", "--rejected-max", "0.5", "--force") == 0
 
 
+def access(n: int, **caller: str) -> str:
+    moment = f"2026-09-21T14:{n % 60:02d}:20.123Z"
+    call = {"start_time": moment, "response_code": 200, "x-request-id": f"r{n}", "gen_ai.request.model": "model-a"}
+    return json.dumps(call | caller) + "\n"
+
+
+def test_a_file_of_anonymous_calls_is_rejected_and_does_not_end_a_run_over_others(tmp_path: Path) -> None:
+    log = tmp_path / "logs"
+    log.mkdir()
+    (log / "a.jsonl").write_text(access(0))
+    (log / "b.jsonl").write_text("".join(access(n, consumer=f"c-{n % 7}") for n in range(1, 200)))
+    assert detect(log, tmp_path / "run") == 0
+    rejected = [json.loads(line) for line in (tmp_path / "run" / "rejected.jsonl").read_text().splitlines()]
+    assert [(each["line"], each["reason"], each["detail"]) for each in rejected] == [(1, "missing-field", "account_id")]
+
+
+@pytest.mark.parametrize("named", [0, 20])
+def test_a_log_that_mostly_names_nobody_says_how_to_map_somebody(tmp_path: Path, capsys: Captured, named: int) -> None:
+    log = tmp_path / "logs.jsonl"
+    log.write_text("".join(access(n, **({"consumer": f"c-{n}"} if n < named else {})) for n in range(60)))
+    assert detect(log, tmp_path / "run") == cli.EXIT_ERROR
+    error, hint = capsys.readouterr().err.splitlines()[-2:]
+    assert error == f"stillwatch: error: no account is named in {60 - named} of 60 records"
+    assert "--field account_id=tenant.id" in hint
+    assert ("--rejected-max" in hint) == (named > 0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_table_without_accounts_says_how_to_map_them(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    (log / "events.jsonl").write_text(LOG.replace("account_id", "tenant"))
+    assert detect(log, tmp_path / "run", "--format", "canonical") == cli.EXIT_ERROR
+    assert "--field account_id=PATH" in capsys.readouterr().err
+    assert detect(log, tmp_path / "run", "--format", "canonical", "--field", "account_id=tenant") == 0
+
+
+def test_other_faults_are_not_put_down_to_missing_accounts(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    nameless = json.dumps({"event_id": "x", "time": 1_780_000_000, "request_model": "model-a"}) + "\n"
+    (log / "events.jsonl").write_text(LOG + "this is not JSON\n" * 5 + nameless * 5)
+    assert detect(log, tmp_path / "run") == cli.EXIT_ERROR
+    assert "were rejected" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from stillwatch.adapters import gateway
 from stillwatch.adapters.contract import ReadSettings, Rejection
 from stillwatch.adapters.source import list_files, read_head
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.lab.writers import gateway as writer
 
@@ -195,12 +194,11 @@ def test_a_file_without_any_model_call_is_one_rejection(tmp_path: Path) -> None:
     assert rejected == [(1, "no-model-calls", "request_model")]
 
 
-def test_a_log_that_names_nobody_says_how_to_map_somebody(tmp_path: Path) -> None:
+def test_calls_of_nobody_are_rejected_one_by_one_and_end_nothing(tmp_path: Path) -> None:
     record = {name: value for name, value in ENVOY.items() if name != "x-consumer-id"}
-    with pytest.raises(Error) as caught:
-        read(logged(tmp_path, record))
-    assert caught.value.ident == "no-principal"
-    assert "--field account_id=" in caught.value.hint
+    rows, rejected = read(logged(tmp_path, record, record))
+    assert rows == []
+    assert rejected == [(1, "missing-field", "account_id"), (2, "missing-field", "account_id")]
 
 
 def test_any_json_access_log_is_read_through_a_field_map(tmp_path: Path) -> None:
@@ -232,6 +230,18 @@ def test_any_json_access_log_is_read_through_a_field_map(tmp_path: Path) -> None
 def test_a_mapped_field_goes_before_what_the_dialect_guesses(tmp_path: Path) -> None:
     row = one(tmp_path, ENVOY | {"team": {"id": "t-9"}}, fields={"account_id": "team.id"})
     assert row["account_id"] == "t-9"
+
+
+def test_a_field_is_mapped_through_json_inside_a_string(tmp_path: Path) -> None:
+    row = one(tmp_path, ENVOY | {"claims": '{"groups": [{"id": 9}]}'}, fields={"account_id": "claims.groups.0.id"})
+    assert row["account_id"] == "9"
+
+
+@pytest.mark.parametrize("nothing", ["-", "", None, {}, {"id": "t-9"}])
+def test_a_mapped_field_without_a_value_is_not_replaced_by_a_guess(tmp_path: Path, nothing: object) -> None:
+    rows, rejected = read(logged(tmp_path, ENVOY | {"team": nothing}), fields={"account_id": "team"})
+    assert rows == []
+    assert rejected == [(1, "missing-field", "account_id")]
 
 
 def test_a_line_without_an_id_gets_one_from_its_content(tmp_path: Path) -> None:

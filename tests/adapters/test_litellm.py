@@ -11,7 +11,6 @@ from stillwatch.adapters import litellm
 from stillwatch.adapters.contract import LogFile, ReadSettings
 from stillwatch.adapters.messages import block_digest
 from stillwatch.adapters.source import read_head
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.lab.writers import litellm as writer
 
@@ -170,11 +169,10 @@ def test_a_field_is_mapped_through_json_inside_a_string(tmp_path):
     assert row["account_id"] == "12"
 
 
-def test_nobody_in_the_whole_log_is_an_error_with_the_way_out(tmp_path):
-    with pytest.raises(Error) as caught:
-        read_records(tmp_path, PAYLOAD | {"metadata": {}})
-    assert caught.value.ident == "no-principal"
-    assert "--field account_id=" in caught.value.hint
+def test_calls_of_nobody_are_rejected_one_by_one_and_end_nothing(tmp_path):
+    rows, rejected = read_records(tmp_path, *[PAYLOAD | {"metadata": {}}] * 2)
+    assert rows == []
+    assert rejected == [(1, "missing-field", "account_id"), (2, "missing-field", "account_id")]
 
 
 def test_one_record_without_anybody_is_rejected_and_the_rest_is_read(tmp_path):

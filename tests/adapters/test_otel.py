@@ -14,7 +14,6 @@ from stillwatch.adapters.genai_content import closed_json
 from stillwatch.adapters.messages import block_digest
 from stillwatch.adapters.otlp import NESTING_MAX, any_value, records
 from stillwatch.adapters.source import read_head
-from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.lab.writers import otel as writer
 
@@ -356,12 +355,11 @@ def test_a_mapped_attribute_goes_first_and_the_user_becomes_the_end_user(tmp_pat
     assert row["account_id"] == "t"
 
 
-def test_nobody_in_the_whole_log_is_an_error_with_the_way_out(tmp_path):
+def test_calls_of_nobody_are_rejected_one_by_one_and_end_nothing(tmp_path):
     bare = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
-    with pytest.raises(Error) as caught:
-        read_exports(tmp_path, traces(span(bare)))
-    assert caught.value.ident == "no-principal"
-    assert "--field account_id=" in caught.value.hint
+    rows, rejected = read_exports(tmp_path, traces(span(bare, own="01")), traces(span(bare, own="02")))
+    assert rows == []
+    assert rejected == [(1, "missing-field", "account_id"), (2, "missing-field", "account_id")]
 
 
 def test_one_call_without_anybody_is_rejected_and_the_rest_is_read(tmp_path):

@@ -181,7 +181,7 @@ def test_a_member_of_an_array_has_the_line_it_starts_on(tmp_path: Path) -> None:
     assert [line for line, _ in found] == [2, 4, 5]
 
 
-@pytest.mark.parametrize("octets", [b"", b"\n\n", b"[]", gzip.compress(b"")])
+@pytest.mark.parametrize("octets", [b"", b"\n\n", b"[]", gzip.compress(b"", mtime=0)])
 def test_an_empty_file_has_no_values_and_no_faults(tmp_path: Path, octets: bytes) -> None:
     assert values(tmp_path, octets) == ([], [])
 

@@ -39,6 +39,7 @@ DIALECT = Dialect(
         "times are whole seconds, and only the calls of an application that names a conversation in "
         "requestMetadata have a session",
     ),
+    principal_example="requestMetadata.tenant",
 )
 
 SCHEMA_TYPE = "ModelInvocationLog"

@@ -57,15 +57,22 @@ def choose(files: Sequence[LogFile], wanted: str) -> Choice:
         said = "; ".join(f"{choice.adapter.DIALECT.ident}: {choice.reason}" for choice in fitting)
         raise Error("format-ambiguous", f"more than one dialect fits ({said})", hint="say which: --format")
     some = sorted({adapter.DIALECT.ident for adapter, reasons in fits if any(reasons)})
+    if not heads:
+        raise Error(
+            "format-unknown",
+            "no record could be read from the files",
+            hint="they are empty, or cut or damaged before the first record ends",
+            where=files[0].uri if files else "",
+        )
     if some:
         message = f"the files are not all in one dialect: some fit {', '.join(some)}"
     else:
-        message = "no dialect fits what the files hold" if heads else "no record could be read from the files"
+        message = "no dialect fits what the files hold"
     raise Error(
         "format-unknown",
         message,
         hint="say which with --format; `stillwatch formats` lists what each dialect looks like",
-        where=heads[0].file.uri if heads else files[0].uri if files else "",
+        where=heads[0].file.uri,
     )
 
 

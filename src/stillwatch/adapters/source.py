@@ -89,6 +89,13 @@ def _expand(fs: Any, path: str, text: str) -> Iterator[LogFile]:
         if not named:
             raise Error("no-such-input", "no such file or folder, and no file matches", where=text)
     for info in named:
+        if info["type"] == "other":
+            raise Error(
+                "input-unreadable",
+                "it is a pipe or a device, and a log must be read twice",
+                hint="write it to a file first",
+                where=text,
+            )
         if info["type"] != "directory":
             yield _log_file(fs, info)
             continue

@@ -57,32 +57,46 @@ SELECT *, CASE WHEN organization_key = 0 THEN account_key ELSE organization_key 
 
 OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
-FAMILY_ACCOUNTS = (
-    "SELECT family, account_key, count(*) AS calls, sum(tested) AS tested_calls, "
-    + ", ".join(
-        f"sum(CASE WHEN tested = 0 THEN (phrases >> {c}) & 1 ELSE 0 END) AS class_{c}"
-        for c in range(len(PHRASE_CLASSES))
-    )
-    + " FROM members GROUP BY family, account_key"
-)
+FAMILY_ACCOUNTS = """
+SELECT family, account_key, count(*) AS calls, sum(tested) AS tested_calls FROM members
+WHERE family % {parts} = {part} GROUP BY family, account_key
+"""
 
-FAMILY_FACTS = (
-    "SELECT family, sum(accounts) AS accounts, sum(busy_accounts) AS busy_accounts, count(*) AS owners, "
-    "sum(calls) AS calls, sum(tested_calls) AS tested_calls, "
-    + ", ".join(f"sum(class_{c}) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
-    + " FROM (SELECT f.family, a.owner_key, count(*) AS accounts, sum(f.calls) AS calls, "
-    "sum(CASE WHEN f.calls - f.tested_calls >= 2 THEN 1 ELSE 0 END) AS busy_accounts, "
-    "sum(f.tested_calls) AS tested_calls, "
-    + ", ".join(f"sum(f.class_{c}) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
-    + " FROM family_accounts f JOIN account_facts a USING (account_key) GROUP BY f.family, a.owner_key) "
-    "GROUP BY family HAVING sum(accounts) >= {accounts_min} ORDER BY family"
-)
+LARGE_FAMILIES = """
+SELECT family FROM family_accounts_part GROUP BY family HAVING count(*) >= {accounts_min}
+"""
+
+FAMILY_SIZES = """
+SELECT family, sum(accounts) AS accounts, sum(busy_accounts) AS busy_accounts, count(*) AS owners,
+       sum(calls) AS calls, sum(tested_calls) AS tested_calls
+FROM (
+    SELECT f.family, a.owner_key, count(*) AS accounts, sum(f.calls) AS calls, sum(f.tested_calls) AS tested_calls,
+           sum(CASE WHEN f.calls - f.tested_calls >= 2 THEN 1 ELSE 0 END) AS busy_accounts
+    FROM family_accounts f JOIN account_facts a USING (account_key)
+    WHERE f.family % {parts} = {part} GROUP BY f.family, a.owner_key
+) GROUP BY family
+"""
 
 FAMILY_ITEMS = """
 SELECT family, count(*) AS items FROM (
-    SELECT DISTINCT family, item_key FROM members WHERE family IN (SELECT family FROM family_facts)
-) GROUP BY family ORDER BY family
+    SELECT DISTINCT family, item_key FROM members SEMI JOIN family_sizes USING (family)
+    WHERE family % {parts} = {part}
+) GROUP BY family
 """
+
+FAMILY_CLASSES = (
+    "SELECT family, "
+    + ", ".join(f"sum((phrases >> {c}) & 1) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
+    + " FROM members SEMI JOIN family_sizes USING (family) "
+    "WHERE family % {parts} = {part} AND tested = 0 GROUP BY family"
+)
+
+FAMILY_FACTS = (
+    "SELECT s.*, i.items, "
+    + ", ".join(f"coalesce(c.class_{c}, 0) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
+    + " FROM family_sizes s JOIN family_items i USING (family) LEFT JOIN family_classes c USING (family) "
+    "ORDER BY s.family"
+)
 
 TRACE_IDENTITIES = {
     "address": "ip_key",
@@ -103,7 +117,7 @@ owner, and links nobody."""
 
 IDENTITY_KINDS = (*TRACE_IDENTITIES, *ACCOUNT_IDENTITIES)
 
-IDENTITIES = " UNION ALL ".join(
+IDENTITIES = tuple(
     [
         f"SELECT DISTINCT {number} AS kind, {column} AS value, account_key FROM traces WHERE {column} <> 0"
         for number, column in enumerate(TRACE_IDENTITIES.values())
@@ -114,10 +128,12 @@ IDENTITIES = " UNION ALL ".join(
         for number, column in enumerate(ACCOUNT_IDENTITIES.values(), start=len(TRACE_IDENTITIES))
     ]
 )
+"""One statement for each kind, in the order of IDENTITY_KINDS."""
 
 SHARED_VALUES = """
 SELECT kind, value, count(*) AS degree FROM (
     SELECT DISTINCT kind, value, owner_key FROM identities JOIN account_facts USING (account_key)
+    WHERE kind = {kind}
 ) GROUP BY kind, value HAVING count(*) >= 2
 """
 

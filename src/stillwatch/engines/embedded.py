@@ -48,6 +48,9 @@ FAMILIES_PER_CALL_MAX = 8
 DEDUPE_ROWS_MAX = 4_000_000
 """Event keys looked at in one go for repeats: about 400 MB in the hash table."""
 
+PART_ROWS_MAX = 4_000_000
+"""Rows of calls by family that are added up in one go: about 300 MB of accounts in the hash table."""
+
 PASS_ROWS = 32_768
 
 PANEL_CALLS_MAX = 1_000_000
@@ -65,11 +68,12 @@ class Embedded:
         self._work = work
         self._table = table
         self._base = duckdb.connect(
+            str(work / "digests.duckdb"),
             config={
                 "memory_limit": MEMORY_MAX,
                 "temp_directory": str(work / "spill"),
                 "preserve_insertion_order": False,
-            }
+            },
         )
         self._trace_files = sorted(work.glob("traces-*.parquet"))
         self.saturated: dict[str, int] = {}
@@ -91,6 +95,11 @@ class Embedded:
 
     def _table_of(self, name: str, statement: str) -> None:
         self._base.execute(f"CREATE TABLE {name} AS {statement}")
+
+    def _append_to(self, name: str, statement: str) -> None:
+        """Add a statement's rows to a table, which the first of them makes."""
+        self._base.execute(f"CREATE TABLE IF NOT EXISTS {name} AS {statement} LIMIT 0")
+        self._base.execute(f"INSERT INTO {name} {statement}")
 
     def _numpy(self, statement: str) -> dict[str, np.ndarray]:
         found = self._base.sql(statement).to_arrow_table()
@@ -217,14 +226,27 @@ class Embedded:
         self._view("members", [path])
 
     def family_facts(self) -> dict[str, np.ndarray]:
-        """Return one row for each family with enough accounts: `statements.FAMILY_FACTS` and `items`."""
+        """Return one row for each family with enough accounts: `statements.FAMILY_FACTS`.
+
+        A part of the families at a time, so that memory is bounded by PART_ROWS_MAX and not by the log.
+        """
         self._table_of("account_calls", statements.ACCOUNT_CALLS)
         self._table_of("account_facts", statements.ACCOUNT_FACTS)
-        self._table_of("family_accounts", statements.FAMILY_ACCOUNTS)
-        self._table_of("family_facts", statements.FAMILY_FACTS.format(accounts_min=ACCOUNTS_MIN))
-        facts = self._numpy("SELECT * FROM family_facts ORDER BY family")
-        facts["items"] = self._numpy(statements.FAMILY_ITEMS)["items"]
-        return facts
+        parts = self._row("SELECT count(*) FROM members")[0] // PART_ROWS_MAX + 1
+        for part in range(parts):
+            self._table_of("family_accounts_part", statements.FAMILY_ACCOUNTS.format(parts=parts, part=part))
+            large = statements.LARGE_FAMILIES.format(accounts_min=ACCOUNTS_MIN)
+            kept = f"SELECT * FROM family_accounts_part SEMI JOIN ({large}) USING (family)"
+            self._append_to("family_accounts", kept)
+            self._base.execute("DROP TABLE family_accounts_part")
+        for name, statement in (
+            ("family_sizes", statements.FAMILY_SIZES),
+            ("family_items", statements.FAMILY_ITEMS),
+            ("family_classes", statements.FAMILY_CLASSES),
+        ):
+            for part in range(parts):
+                self._append_to(name, statement.format(parts=parts, part=part))
+        return self._numpy(statements.FAMILY_FACTS)
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
         """Return what is true of the whole log; six stretches make a block."""
@@ -249,8 +271,9 @@ class Embedded:
         self._base.register("given_families", pa.table({"family": pa.array(chosen, pa.int32())}))
         self._table_of("chosen", "SELECT family FROM given_families")
         self._base.unregister("given_families")
-        self._table_of("identities", statements.IDENTITIES)
-        self._table_of("shared_values", statements.SHARED_VALUES)
+        for kind, statement in enumerate(statements.IDENTITIES):
+            self._append_to("identities", statement)
+            self._append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
         self._table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
         self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
         path = self._collect(families, chosen)

@@ -67,16 +67,19 @@ class TraceWriter:
 class Rejections:
     """Keeps every record that could not be read, by file, line and reason; never what it said.
 
-    `counts` has the records of each reason; `missing` those that lack a required field, by its name.
+    `counts` has the records of each reason, `first` the first of them; `missing` those that lack a required field, by
+    its name.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.counts: Counter[str] = Counter()
+        self.first: dict[str, Rejection] = {}
         self.missing: Counter[str] = Counter()
 
     def __call__(self, rejection: Rejection) -> None:
         self.counts[rejection.reason] += 1
+        self.first.setdefault(rejection.reason, rejection)
         if rejection.reason == "missing-field":
             self.missing[rejection.detail] += 1
         body = {"file": rejection.file, "line": rejection.line, "reason": rejection.reason}
@@ -174,20 +177,22 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
     too_many = rejected > request.rejected_max * (rejected + facts.rows)
     nameless = rejections.missing["account_id"]
     if (too_many or not facts.rows) and 2 * nameless > rejected:
-        example = facts.adapter.DIALECT.principal_example
+        path = facts.adapter.DIALECT.principal_example or "PATH"
         raise Error(
             "no-principal",
-            f"{nameless} of {rejected + facts.rows} records do not name the account that made the call",
-            hint="map the field that does"
-            + (f", for example --field account_id={example}" if example else ": --field account_id=PATH")
-            + ("; or go on without these records by a higher --rejected-max" if facts.rows else ""),
+            f"no account is named in {nameless} of {rejected + facts.rows} records",
+            hint=f"map the field that names who called, such as --field account_id={path}"
+            + (", or raise --rejected-max to go on without these records" if facts.rows else ""),
         )
     most = ", ".join(f"{reason} {count}" for reason, count in rejections.counts.most_common(3))
+    first = rejections.first[rejections.counts.most_common(1)[0][0]] if rejected else None
+    where = f"first {first.file}, line {first.line}" + (f": {first.detail}" if first.detail else "") if first else ""
     if not facts.rows:
         raise Error(
             "no-events",
             f"no event could be read from {len(facts.files)} file(s)" + (f"; rejected: {most}" if most else ""),
             hint="see the formats that can be read with: stillwatch formats",
+            where=where,
         )
     if too_many:
         raise Error(
@@ -195,6 +200,7 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
             f"{rejected} of {rejected + facts.rows} records were rejected ({most}), "
             f"more than the share of {request.rejected_max:g} that is allowed",
             hint="check --format and --field, or raise --rejected-max",
+            where=where,
         )
 
 
