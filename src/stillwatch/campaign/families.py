@@ -17,23 +17,36 @@ CARRIED_MIN = 2
 """Shingles of a family that a call must carry, where the family has as many: one alone is a common phrase."""
 
 
+NAME_SHINGLES = 8
+"""Shingles that name a family: 256 bits of keyed hashes, so that two families never share a name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Families:
-    """Shapes: shingle uint32[s] ascending, family int32[s]; size int32[f] shingles of each family; names: f idents."""
+    """Shapes: shingle uint32[s] ascending, family int32[s]; size int32[f], shingles of each family; by_family int64[s],
+    the places of the shingles family by family.
+    """
 
     shingle: npt.NDArray[np.uint32]
     family: npt.NDArray[np.int32]
     size: npt.NDArray[np.int32]
-    names: tuple[str, ...]
+    by_family: npt.NDArray[np.int64]
 
     def hits_needed(self) -> npt.NDArray[np.int32]:
+        """Return how many of its shingles each family asks of a call: int32[f]."""
         return np.minimum(self.size, CARRIED_MIN).astype(np.int32)
 
+    def name(self, family: int) -> str:
+        """Return a family's ident, a digest of its smallest shingles."""
+        start = int(self.size[:family].sum())
+        shingles = self.shingle[self.by_family[start : start + min(int(self.size[family]), NAME_SHINGLES)]]
+        return "f-" + hashlib.blake2b(np.sort(shingles).astype("<u4").tobytes(), digest_size=6).hexdigest()
 
-def group_shingles(shingle: npt.NDArray[np.uint32], witnesses: npt.NDArray[np.uint64]) -> Families:
+
+def group_shingles(shingle: npt.NDArray[np.uint32], witnesses: npt.NDArray[np.uint32]) -> Families:
     """Join shingles whose sets of calls agree, and name each family by its smallest shingles.
 
-    Shapes:  shingle uint32[s] ascending; witnesses uint64[s, 8]: smallest event hashes.
+    Shapes:  shingle uint32[s] ascending; witnesses uint32[s, 8]: 32 bits of the smallest event hashes.
     Cost:    O(s log s): sorting by each witness and comparing neighbours.
     Source:  Broder 1997 for the agreement of minima.
     Twin:    tests/naive/families.py::group_shingles
@@ -57,11 +70,4 @@ def group_shingles(shingle: npt.NDArray[np.uint32], witnesses: npt.NDArray[np.ui
     rank = np.argsort(np.argsort(first_seen))
     family = rank[label].astype(np.int32)
     size = np.bincount(family).astype(np.int32)
-    order = np.argsort(family, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(size)[:-1]]) if count else np.empty(0, dtype=np.int64)
-    names = tuple(_name(shingle[order[start : start + min(size[f], 8)]]) for f, start in enumerate(starts))
-    return Families(shingle, family, size, names)
-
-
-def _name(shingles: npt.NDArray[np.uint32]) -> str:
-    return "f-" + hashlib.blake2b(np.sort(shingles).astype("<u4").tobytes(), digest_size=6).hexdigest()
+    return Families(shingle, family, size, np.argsort(family, kind="stable"))

@@ -37,7 +37,7 @@ GROUP BY shingle HAVING count(*) >= {accounts_min} ORDER BY shingle
 
 SHINGLE_WITNESSES = (
     "SELECT shingle, "
-    + ", ".join(f"min(w{i}) AS w{i}" for i in range(WITNESSES))
+    + ", ".join(f"CAST(min(w{i}) & 4294967295 AS UINTEGER) AS w{i}" for i in range(WITNESSES))
     + " FROM witnesses SEMI JOIN shared USING (shingle) GROUP BY shingle ORDER BY shingle"
 )
 
@@ -74,7 +74,7 @@ FROM (
            sum(CASE WHEN f.calls - f.tested_calls >= 2 THEN 1 ELSE 0 END) AS busy_accounts
     FROM family_accounts f JOIN account_facts a USING (account_key)
     WHERE f.family % {parts} = {part} GROUP BY f.family, a.owner_key
-) GROUP BY family
+) GROUP BY family HAVING sum(calls) >= {calls_min}
 """
 
 FAMILY_ITEMS = """

@@ -48,14 +48,17 @@ FAMILIES_PER_CALL_MAX = 8
 DEDUPE_ROWS_MAX = 4_000_000
 """Event keys looked at in one go for repeats: about 400 MB in the hash table."""
 
+FAMILY_CALLS_MIN = 50
+"""A family of fewer calls cannot be tested, and is not listed either: they are most of all families."""
+
 PART_ROWS_MAX = 4_000_000
 """Rows of calls by family that are added up in one go: about 300 MB of accounts in the hash table."""
 
 PASS_ROWS = 32_768
 
-PANEL_CALLS_MAX = 1_000_000
-"""Calls of one family in memory (about 300 MB). Beyond it a share of the items is tested, all their calls
-together, which thins honest and dealt-out counts alike."""
+PANEL_CALLS_MAX = 400_000
+"""Calls of one family in memory (about 200 MB with what is made of them). Beyond it a share of the items is tested, all
+their calls together, which thins honest and dealt-out counts alike."""
 
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
@@ -180,10 +183,11 @@ class Embedded:
         self._view("pairs", [pair_file])
         self._view("witnesses", [minima_file])
         self._table_of("shared", statements.SHARED_SHINGLES.format(accounts_min=ACCOUNTS_MIN))
-        found_rows = self._numpy(statements.SHINGLE_WITNESSES)
-        shingle = found_rows["shingle"].astype(np.uint32)
-        witnesses = np.stack([found_rows[f"w{i}"] for i in range(trace.WITNESSES)], axis=1).astype(np.uint64)
-        return group_shingles(shingle, witnesses)
+        found_rows = self._base.sql(statements.SHINGLE_WITNESSES).to_arrow_table()
+        witnesses = np.empty((found_rows.num_rows, trace.WITNESSES), dtype=np.uint32)
+        for witness in range(trace.WITNESSES):
+            witnesses[:, witness] = found_rows[f"w{witness}"].to_numpy()
+        return group_shingles(found_rows["shingle"].to_numpy(), witnesses)
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
@@ -245,7 +249,7 @@ class Embedded:
             ("family_classes", statements.FAMILY_CLASSES),
         ):
             for part in range(parts):
-                self._append_to(name, statement.format(parts=parts, part=part))
+                self._append_to(name, statement.format(parts=parts, part=part, calls_min=FAMILY_CALLS_MIN))
         return self._numpy(statements.FAMILY_FACTS)
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
@@ -276,8 +280,9 @@ class Embedded:
             self._append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
         self._table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
         self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
-        path = self._collect(families, chosen)
-        self._view("panel_calls", [path])
+        self._view("collected", [self._collect(families, chosen)])
+        # In order of families, so that each one's calls are read without looking at the others'.
+        self._table_of("panel_calls", "SELECT * FROM collected ORDER BY family")
         for family in chosen:
             found = self._base.sql(
                 f"SELECT {', '.join(PANEL_COLUMNS)} FROM panel_calls WHERE family = {family} "
@@ -285,7 +290,7 @@ class Embedded:
             ).to_arrow_table()
             self._cores[family] = Core.of(found)
             raw = FamilyRows(
-                families.names[family],
+                families.name(family),
                 self._cores[family].keep(found),
                 self._numpy(f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"),
                 self._numpy(f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"),
@@ -301,7 +306,7 @@ class Embedded:
 
     def _collect(self, families: Families, chosen: list[int]) -> Path:
         """Write all columns of the chosen families' calls."""
-        wanted = np.zeros(len(families.names), dtype=bool)
+        wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
         schema = trace.TRACE_SCHEMA.insert(0, pa.field("family", pa.int32()))
         path = self._work / "panels.parquet"

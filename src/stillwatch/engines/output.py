@@ -275,15 +275,16 @@ def write_groups(
     for at in untested[:GROUPS_SHOWN_MAX]:
         family = int(facts["family"][at])
         listed[family] = _untested(
-            families.names[family], {name: int(facts[name][at]) for name in FACTS}, screened.intent[at]
+            families.name(family), {name: int(facts[name][at]) for name in FACTS}, screened.intent[at]
         )
     groups = sorted(listed.items(), key=lambda item: (-item[1].accounts_count, item[1].group_id))
     write_lines(staged / "groups.jsonl", [asdict(group) for _, group in groups])
     found = engine.considered(sorted(listed))
+    names = {family: families.name(family) for family in listed}
     table = pa.table(
         {
             "account_key": pa.array(found["account_key"], pa.uint64()),
-            "group_id": pa.array([families.names[int(f)] for f in found["family"]], pa.string()),
+            "group_id": pa.array([names[int(f)] for f in found["family"]], pa.string()),
             "calls": pa.array(found["calls"], pa.int64()),
         }
     )

@@ -186,7 +186,7 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
         )
     most = ", ".join(f"{reason} {count}" for reason, count in rejections.counts.most_common(3))
     first = rejections.first[rejections.counts.most_common(1)[0][0]] if rejected else None
-    where = f"first {first.file}, line {first.line}" + (f": {first.detail}" if first.detail else "") if first else ""
+    where = f"first in {first.file}, line {first.line}" + (f": {first.detail}" if first.detail else "") if first else ""
     if not facts.rows:
         raise Error(
             "no-events",
