@@ -116,7 +116,7 @@ def some_other_json(log: Path) -> None:
 FATAL: list[tuple[Callable[[Path], None], str, str]] = [
     (an_empty_file, "no record could be read", "empty"),
     (a_folder_without_logs, "no log file in this folder", ".jsonl"),
-    (a_gzip_cut_in_its_head, "no record could be read", "cut or damaged"),
+    (a_gzip_cut_in_its_head, "no record could be read", "damaged"),
     (damaged_bytes, "no record could be read", "damaged"),
     (times_in_another_unit, "time looks like milliseconds", "stillwatch formats"),
     (a_pipe_in_a_folder, "no log file in this folder", ".jsonl"),

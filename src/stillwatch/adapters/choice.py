@@ -61,7 +61,7 @@ def choose(files: Sequence[LogFile], wanted: str) -> Choice:
         raise Error(
             "format-unknown",
             "no record could be read from the files",
-            hint="they are empty, or cut or damaged before the first record ends",
+            hint="they are empty, damaged, or neither JSON nor Parquet; `stillwatch formats` lists what can be read",
             where=files[0].uri if files else "",
         )
     if some:
