@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Protocol
 
 import numpy as np
@@ -91,6 +91,13 @@ class Panel:
     shared: tuple[SharedValues, ...]
     population: Population
     available: frozenset[str] = frozenset()
+
+    def counted(self) -> Panel:
+        """Return what is needed once the signals have spoken: which account made each call, and nothing else of it."""
+        gone = {
+            part.name: getattr(self.calls, part.name)[:0].copy() for part in fields(Calls) if part.name != "account"
+        }
+        return replace(self, calls=replace(self.calls, **gone), shared=())
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""
