@@ -155,6 +155,17 @@ class Embedded:
         for file in self._trace_files:
             yield from pq.ParquetFile(file).iter_batches(PASS_ROWS, columns=columns)
 
+    def _assigned(
+        self, families: Families, columns: list[str]
+    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray, int]]:
+        """Yield each batch with the rows that belong to families, their families, and how many rows had too many."""
+        needed = families.hits_needed()
+        for batch in self._batches(columns):
+            rows, family, saturated = assign_groups(
+                shingle_rows(batch), self._table, families.shingle, families.family, needed, FAMILIES_PER_CALL_MAX
+            )
+            yield batch, rows, family, saturated
+
     def find_families(self) -> Families:
         """Count which shingles enough accounts share, exactly, and join those that the same calls carry."""
         keep_shared_slots(self._table)
@@ -203,18 +214,10 @@ class Embedded:
             ]
         )
         path = self._work / "members.parquet"
-        needed = families.hits_needed()
         over = 0
         with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
-            for batch in self._batches(["account_key", "time_us", "phrases", "item_key", "shingles"]):
-                rows, family, saturated = assign_groups(
-                    shingle_rows(batch),
-                    self._table,
-                    families.shingle,
-                    families.family,
-                    needed,
-                    FAMILIES_PER_CALL_MAX,
-                )
+            wanted = ["account_key", "time_us", "phrases", "item_key", "shingles"]
+            for batch, rows, family, saturated in self._assigned(families, wanted):
                 over += saturated
                 tested = blocks.tested(batch["time_us"].to_numpy())
                 columns = [
@@ -310,23 +313,13 @@ class Embedded:
         wanted[chosen] = True
         schema = trace.TRACE_SCHEMA.insert(0, pa.field("family", pa.int32()))
         path = self._work / "panels.parquet"
-        needed = families.hits_needed()
         with pq.ParquetWriter(path, schema, compression=CODEC, use_dictionary=False) as writer:
-            for batch in self._batches(trace.TRACE_SCHEMA.names):
-                batch = batch.select(trace.TRACE_SCHEMA.names)
-                rows, family, _ = assign_groups(
-                    shingle_rows(batch),
-                    self._table,
-                    families.shingle,
-                    families.family,
-                    needed,
-                    FAMILIES_PER_CALL_MAX,
-                )
+            for batch, rows, family, _ in self._assigned(families, trace.TRACE_SCHEMA.names):
                 keep = wanted[family]
                 taken = batch.take(pa.array(rows[keep]))
                 columns = [
                     pa.array(family[keep]),
-                    *(taken[name].cast(schema.field(name).type) for name in batch.schema.names),
+                    *(taken[name].cast(schema.field(name).type) for name in trace.TRACE_SCHEMA.names),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         return path

@@ -143,11 +143,11 @@ def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> li
 
 
 def _marks(panel: Panel, filled: set[str]) -> list[Mark | Skipped]:
-    return [signal.conclude(panel) if _missing(signal, filled) is None else _skip(signal, filled) for signal in SIGNALS]
-
-
-def _skip(signal: Signal, filled: set[str]) -> Skipped:
-    return Skipped(signal.IDENT, _missing(signal, filled) or "")
+    said: list[Mark | Skipped] = []
+    for signal in SIGNALS:
+        reason = _missing(signal, filled)
+        said.append(signal.conclude(panel) if reason is None else Skipped(signal.IDENT, reason))
+    return said
 
 
 def _missing(signal: Signal, filled: set[str]) -> str | None:

@@ -7,6 +7,8 @@ people ask for steps, grade answers and write training data too.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numba import njit
 
@@ -79,6 +81,7 @@ def word_hash(word: str) -> int:
     return value
 
 
+@cache
 def role_table() -> tuple[np.ndarray, np.ndarray]:
     """Build the open-addressing table of lexicon words: keys uint64[2^p], role masks uint32[2^p]."""
     keys = np.zeros(1 << _TABLE_BITS, dtype=np.uint64)
