@@ -11,12 +11,12 @@ import pyarrow as pa
 TRACE_VERSION = 1
 
 SYSTEM_SHINGLES = 8
-INPUT_SHINGLES = 16
+INPUT_SHINGLES = 24
 SHINGLES = SYSTEM_SHINGLES + INPUT_SHINGLES
 """How many shingles of the system text and of the user text a trace keeps, smallest hash first.
 
-Two calls with one template keep the same smallest template shingles, whatever fills the slots.
-Eight find a system prompt of any length; sixteen find a template that is an eighth of a long text."""
+Two calls with one template keep the same template shingles, whatever fills the slots. Eight find a system prompt of
+any length; twenty-four find a run of template words that is a twelfth of a long text."""
 
 KEY_COLUMNS = {
     "event_key": "event_id",

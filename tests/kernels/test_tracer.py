@@ -38,8 +38,8 @@ def test_a_call_leaves_its_keys_its_counts_and_its_sketch() -> None:
     assert row["organization_key"] == 0
     assert row["item_key"] == sketch.mix(sketch.digest(newest) ^ seed)
     assert row["shingles"] == [
-        *sketch.smallest_shingles(system, seed, trace.SYSTEM_SHINGLES),
-        *sketch.smallest_shingles(newest, seed, trace.INPUT_SHINGLES),
+        *sketch.winnow(system, seed, trace.SYSTEM_SHINGLES),
+        *sketch.winnow(newest, seed, trace.INPUT_SHINGLES),
     ]
     assert row["topic"] == sketch.topic_bits(newest, seed)
     assert row["phrases"] == sketch.phrase_bits(system) | sketch.phrase_bits(newest)

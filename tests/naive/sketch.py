@@ -68,21 +68,28 @@ def digest(words: list[Word]) -> int:
     return value
 
 
-def shingles(words: list[Word], seed: int) -> set[int]:
+def shingles(words: list[Word], seed: int) -> list[int]:
     """Hash every five words in a row; a shorter text is one shingle."""
     width = min(5, len(words))
-    found = set()
+    found = []
     for first in range(len(words) - width + 1 if words else 0):
         value = seed
         for word in words[first : first + width]:
             value = (value * STEP + word.masked) & MASK
-        found.add(mix(value))
+        found.append(mix(value))
     return found
 
 
-def smallest_shingles(words: list[Word], seed: int, size: int) -> list[int]:
-    smallest = [value & 0xFFFFFFFF for value in sorted(shingles(words, seed))[:size]]
-    return smallest + [0] * (size - len(smallest))
+def winnow(words: list[Word], seed: int, size: int) -> list[int]:
+    """Keep the shingles that are the smallest for the longest way around; of equal ones the first goes on."""
+    values = shingles(words, seed)
+    reigns: dict[int, int] = {}
+    for at, value in enumerate(values):
+        left = next((at - other for other in range(at - 1, -1, -1) if values[other] <= value), at + 1)
+        right = next((other - at for other in range(at + 1, len(values)) if values[other] < value), len(values) - at)
+        reigns[value] = max(reigns.get(value, 0), left + right)
+    longest = sorted(reigns, key=lambda value: (-reigns[value], value))[:size]
+    return [value & 0xFFFFFFFF for value in sorted(longest)] + [0] * (size - len(longest))
 
 
 def topic_bits(words: list[Word], seed: int) -> int:
@@ -122,7 +129,7 @@ class Sketch:
 def sketch(text: bytes, seed: int, size: int) -> Sketch:
     words = tokenise(text)
     return Sketch(
-        smallest_shingles(words, seed, size),
+        winnow(words, seed, size),
         mix(digest(words) ^ seed) if words else 0,
         topic_bits(words, seed),
         phrase_bits(words),

@@ -126,36 +126,69 @@ def tokenise(data, start, end, tokens, content):
 
 
 @njit(nogil=True, cache=True)
-def smallest_shingles(tokens, count, seed, heap, out):
-    """Write 32 bits of the distinct shingle hashes that are smallest, ascending; 0 fills the rest.
+def winnow(tokens, count, seed, values, before, stack, reigns, heap, out):
+    """Write 32 bits of the distinct shingle hashes with the longest reigns, smallest hash first; 0 fills the rest.
 
-    Shapes:  tokens uint64[>= count]; heap uint64[len(out)], scratch; out uint32[k], overwritten.
+    A shingle's reign is the run of shingles around it without a smaller hash. About 2 n / k of n shingles make the
+    shortest reign that is kept; whatever run two texts share that is longer, they keep its smallest shingle both,
+    however little of the text the run is.
+
+    Shapes:  tokens uint64[>= count]; values uint64, before and stack int64[>= count]; reigns int64[k], heap uint64[k],
+             scratch like the three; out uint32[k], overwritten.
     Cost:    O(count + k² log(count / k)) time, no allocation.
-    Source:  Broder 1997, "On the resemblance and containment of documents" (bottom-k sketch).
-    Twin:    tests/naive/sketch.py::smallest_shingles
+    Source:  Schleimer, Wilkerson and Aiken 2003, "Winnowing: local algorithms for document fingerprinting"; here the
+             window follows from the length of the text, so that a text of any length keeps k.
+    Twin:    tests/naive/sketch.py::winnow
     """
     size = out.shape[0]
     held = 0
     width = min(WORDS_PER_SHINGLE, count)
-    for last in range(max(width - 1, 0), count):
+    shingles = max(count - width + 1, 0) if count > 0 else 0
+    for first in range(shingles):
         value = seed
-        for place in range(last - width + 1, last + 1):
+        for place in range(first, first + width):
             value = value * _STEP + tokens[place]
-        value = mix(value)
-        if held == size and value >= heap[size - 1]:
-            continue
-        place = held
-        while place > 0 and heap[place - 1] > value:
-            place -= 1
-        if place > 0 and heap[place - 1] == value:
-            continue
-        if held < size:
-            held += 1
-        for move in range(held - 1, place, -1):
-            heap[move] = heap[move - 1]
-        heap[place] = value
+        values[first] = mix(value)
+    top = 0
+    for at in range(shingles + 1):
+        # A smaller hash ends the reigns of those on the stack that are larger; the end of the text ends all.
+        while top > 0 and (at == shingles or values[at] < values[stack[top - 1]]):
+            top -= 1
+            reign = at - before[stack[top]]
+            if held < size or reign >= reigns[size - 1]:
+                held = _keep_longest(values[stack[top]], reign, reigns, heap, held)
+        if at < shingles:
+            before[at] = stack[top - 1] if top > 0 else -1
+            stack[top] = at
+            top += 1
+    heap[:held].sort()
     for place in range(size):
         out[place] = np.uint32(heap[place] & np.uint64(0xFFFFFFFF)) if place < held else np.uint32(0)
+
+
+@njit(nogil=True, cache=True)
+def _keep_longest(value, reign, reigns, heap, held):
+    """Insert a hash whose reign is not too short, once only; return how many are held."""
+    size = heap.shape[0]
+    if held == size and reign == reigns[size - 1] and value >= heap[size - 1]:
+        return held
+    place = held
+    for known in range(held):
+        if heap[known] == value:
+            if reigns[known] >= reign:
+                return held
+            place = known
+            break
+    else:
+        held = min(held + 1, size)
+        place = min(place, size - 1)
+    while place > 0 and (reigns[place - 1] < reign or (reigns[place - 1] == reign and heap[place - 1] > value)):
+        heap[place] = heap[place - 1]
+        reigns[place] = reigns[place - 1]
+        place -= 1
+    heap[place] = value
+    reigns[place] = reign
+    return held
 
 
 @njit(nogil=True, cache=True)
@@ -210,7 +243,7 @@ def sketch(offsets, data, seed, role_keys, role_masks, shingles, column, width, 
     Shapes:  offsets int32 or int64[n + 1]; data uint8[bytes]; shingles uint32[n, SHINGLES]; item, topic
              uint64[n]; phrases uint32[n]; words int32[n]; cut uint8[n], set to 1 where a text was longer than
              TEXT_BYTES_MAX. item is overwritten; topic and phrases are or-ed into, words added to.
-    Cost:    O(bytes) time; one scratch buffer of TEXT_BYTES_MAX words.
+    Cost:    O(bytes) time; scratch buffers of TEXT_BYTES_MAX words (10 MB a worker).
     Twin:    tests/naive/sketch.py::sketch
     """
     longest = 0
@@ -219,6 +252,10 @@ def sketch(offsets, data, seed, role_keys, role_masks, shingles, column, width, 
     room = min(longest, TEXT_BYTES_MAX) + 1
     tokens = np.empty(room, dtype=np.uint64)
     content = np.empty(room, dtype=np.uint8)
+    values = np.empty(room, dtype=np.uint64)
+    before = np.empty(room, dtype=np.int64)
+    stack = np.empty(room, dtype=np.int64)
+    reigns = np.empty(width, dtype=np.int64)
     heap = np.empty(width, dtype=np.uint64)
     for row in range(offsets.shape[0] - 1):
         start = offsets[row]
@@ -228,7 +265,7 @@ def sketch(offsets, data, seed, role_keys, role_masks, shingles, column, width, 
             cut[row] = 1
         count, digest = tokenise(data, start, end, tokens, content)
         item[row] = mix(digest ^ seed) if count > 0 else np.uint64(0)
-        smallest_shingles(tokens, count, seed, heap, shingles[row, column : column + width])
+        winnow(tokens, count, seed, values, before, stack, reigns, heap, shingles[row, column : column + width])
         topic[row] |= topic_bits(tokens, content, count, seed)
         phrases[row] |= phrase_bits(tokens, count, role_keys, role_masks, RULES)
         words[row] += count
