@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 
 SYSTEM_SHINGLES = 8
 INPUT_SHINGLES = 24
-SHINGLES = SYSTEM_SHINGLES + INPUT_SHINGLES
-"""How many shingles of the system text and of the user text a trace keeps, smallest hash first.
+MARKERS = 4
+SHINGLES = SYSTEM_SHINGLES + INPUT_SHINGLES + MARKERS
+"""How many shingles of the system text and of the user text a trace keeps, and how many names that the prompt fixes
+for its answer (`kernels.markers`), in this order, each smallest hash first.
 
 Two calls with one template keep the same template shingles, whatever fills the slots. Eight find a system prompt of
-any length; twenty-four find a run of template words that is a twelfth of a long text."""
+any length; twenty-four find a run of template words that is a twelfth of a long text. Four names tell one output
+schema from another."""
+
+INPUT_PLACES = slice(SYSTEM_SHINGLES, SYSTEM_SHINGLES + INPUT_SHINGLES)
+"""Where in `shingles` those of the user text stand."""
 
 KEY_COLUMNS = {
     "event_key": "event_id",
@@ -70,11 +76,14 @@ FLAG_TOOLS = 8
 FLAG_SYSTEM = 16
 FLAG_TEXT_CUT = 32
 LOSS_FLAGS = {"sampled": 64, "truncated": 128, "masked": 256}
+FLAG_PRESENTS = 512
+FLAG_ISSUES = 1024
 """Which flag says that a loss (`event.LOSSES`) befell the row: counted after repeats are gone."""
 
 TRACE_SCHEMA = pa.schema(
     [pa.field(name, pa.uint64(), nullable=False) for name in KEY_COLUMNS]
     + [
+        pa.field("tools_key", pa.uint64(), nullable=False),
         pa.field("asn", pa.int64(), nullable=False),
         pa.field("time_us", pa.int64(), nullable=False),
         pa.field("item_key", pa.uint64(), nullable=False),
@@ -91,6 +100,16 @@ TRACE_SCHEMA = pa.schema(
         pa.field("shingles", pa.list_(pa.uint32(), SHINGLES), nullable=False),
     ]
 )
-"""item_key: digest of the user text, numbers and all. topic: a bit for each bucket that a content word
-fell into. phrases: classes of `kernels.intent`. source: the position of the file in this run, used only
-to look at flagged calls again; it reaches no digest."""
+"""tools_key: pseudonym of the names of the tools offered, in their order. item_key: digest of the user text, numbers
+and all. topic: a bit for each bucket that a content word fell into. phrases: classes of `kernels.intent`. source: the
+position of the file in this run, used only to look at flagged calls again; it reaches no digest."""
+
+BLOCK_SCHEMA = pa.schema(
+    [
+        pa.field("block_key", pa.uint64(), nullable=False),
+        pa.field("event_key", pa.uint64(), nullable=False),
+        pa.field("account_key", pa.uint64(), nullable=False),
+        pa.field("presented", pa.uint8(), nullable=False),
+    ]
+)
+"""A row for each opaque reasoning block that a call presented (1) or that its reply issued (0)."""

@@ -1,19 +1,17 @@
-"""Account facts: one row for each account, whatever the order and cut of the files."""
+"""Account facts are read as they stand, from lines and from Parquet."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import random
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 
-from stillwatch.adapters.accounts import read_accounts
+from stillwatch.adapters.accounts import account_batches
 from stillwatch.adapters.contract import Rejection
 from stillwatch.adapters.source import list_files
 from stillwatch.event import ACCOUNT_SCHEMA
@@ -24,9 +22,10 @@ CLOSED = OPENED | {"closed_at": "2026-02-03T04:05:06Z", "closed_reason": "banned
 
 def read(path: Path) -> tuple[list[dict[str, Any]], list[tuple[int, str, str]]]:
     rejected: list[Rejection] = []
-    table = read_accounts(list_files([str(path)]), rejected.append)
-    assert table.schema == ACCOUNT_SCHEMA
-    return table.to_pylist(), [(one.line, one.reason, one.detail) for one in rejected]
+    batches = list(account_batches(list_files([str(path)]), rejected.append))
+    assert all(batch.schema == ACCOUNT_SCHEMA for batch in batches)
+    rows = [row for batch in batches for row in batch.to_pylist()]
+    return rows, [(one.line, one.reason, one.detail) for one in rejected]
 
 
 def written(path: Path, *rows: dict[str, object]) -> Path:
@@ -48,30 +47,6 @@ def test_facts_are_read_from_lines_and_from_parquet_alike(tmp_path: Path) -> Non
     assert read(tmp_path / "b") == ([row], [])
 
 
-def test_the_row_with_most_facts_wins_in_any_order(tmp_path: Path) -> None:
-    for rows in ((OPENED, CLOSED), (CLOSED, OPENED), (CLOSED, OPENED, CLOSED)):
-        (row,), rejected = read(written(tmp_path / "accounts.jsonl", *rows))
-        assert row["closed_reason"] == "banned"
-        assert rejected == []
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_neither_order_nor_cut_changes_the_table(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(11)
-    rows = [
-        {"account_id": f"a{rng.randrange(20)}", "plan": rng.choice("xyz"), "is_reseller": rng.random() < 0.5}
-        for _ in range(60)
-    ]
-    expected = read(written(tmp_path / "whole.jsonl", *rows))
-    random.Random(seed).shuffle(rows)
-    cut = tmp_path / "cut"
-    cut.mkdir()
-    for start in range(0, 60, 13):
-        written(cut / f"{start}.jsonl", *rows[start : start + 13])
-    assert read(cut) == expected
-    assert [row["account_id"] for row in expected[0]] == sorted({row["account_id"] for row in rows})
-
-
 def test_bad_rows_are_rejected_and_the_rest_is_read(tmp_path: Path) -> None:
     bad = [{"plan": "free"}, OPENED | {"created_at": 1_767_323_045_000}, OPENED | {"is_reseller": "no"}]
     rows, rejected = read(written(tmp_path / "accounts.jsonl", *bad, OPENED))
@@ -83,5 +58,5 @@ def test_bad_rows_are_rejected_and_the_rest_is_read(tmp_path: Path) -> None:
     ]
 
 
-def test_no_rows_make_an_empty_table(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
     assert read(written(tmp_path / "accounts.jsonl")) == ([], [])

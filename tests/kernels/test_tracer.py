@@ -8,16 +8,17 @@ import pyarrow as pa
 from stillwatch import trace
 from stillwatch.event import EVENT_SCHEMA, LOSSES
 from stillwatch.kernels.sketch import TEXT_BYTES_MAX
-from stillwatch.kernels.tracer import TraceKeys, trace_batch
-from tests.naive import pseudonyms, sketch
+from stillwatch.kernels.tracer import TraceKeys, block_rows, trace_batch
+from tests.naive import markers, pseudonyms, sketch
 
 KEYS = TraceKeys.derive(b"a secret of a test")
 TIME = dt.datetime(2026, 11, 2, 8, 30, tzinfo=dt.UTC)
 FULL = {
     "event_id": "e-1", "time": TIME, "account_id": "acct-1", "request_model": "m", "client_asn": 64500,
-    "system_prompt": "You grade answers by a rubric.", "input_text": "Grade answer 17 by the rubric.",
+    "system_prompt": "You grade answers by a rubric, with `score`.", "input_text": "Grade answer 17 by the rubric.",
     "turn_index": 2, "choice_count": 4, "max_tokens": 2**40, "temperature": 0.7, "logprobs": True,
-    "response_format": "json_schema", "tool_names": ["search"], "refused": True, "sampled_weight": 2.5,
+    "response_format": "json_schema", "tool_names": ["search", "read"], "presented_blocks": ["b-1", "b-2"],
+    "refused": True, "sampled_weight": 2.5,
 }  # fmt: skip
 BARE = {"event_id": "e-2", "time": TIME, "account_id": "acct-2", "request_model": "m"}
 
@@ -40,6 +41,7 @@ def test_a_call_leaves_its_keys_its_counts_and_its_sketch() -> None:
     assert row["shingles"] == [
         *sketch.winnow(system, seed, trace.SYSTEM_SHINGLES),
         *sketch.winnow(newest, seed, trace.INPUT_SHINGLES),
+        *markers.markers([FULL["system_prompt"].encode(), FULL["input_text"].encode()], seed, trace.MARKERS),
     ]
     assert row["topic"] == sketch.topic_bits(newest, seed)
     assert row["phrases"] == sketch.phrase_bits(system) | sketch.phrase_bits(newest)
@@ -49,7 +51,8 @@ def test_a_call_leaves_its_keys_its_counts_and_its_sketch() -> None:
     assert row["max_tokens"] == np.iinfo(np.int32).max
     assert row["time_us"] == int(TIME.timestamp() * 1e6)
     everything = trace.FLAG_LOGPROBS | trace.FLAG_JSON | trace.FLAG_REFUSED | trace.FLAG_TOOLS | trace.FLAG_SYSTEM
-    assert row["flags"] == everything
+    assert row["flags"] == everything | trace.FLAG_PRESENTS
+    assert row["tools_key"] == pseudonyms.pseudonym("search\nread", key.first, key.second)
 
 
 def test_what_a_log_does_not_say_is_absent_and_not_zero() -> None:
@@ -58,6 +61,19 @@ def test_what_a_log_does_not_say_is_absent_and_not_zero() -> None:
     assert set(row["shingles"]) == {0}
     assert {row[name] for name in trace.COUNT_COLUMNS} == {-1}
     assert (row["temperature_milli"], row["weight_milli"]) == (-1, 1000)
+
+
+def test_each_block_that_a_call_presented_or_was_issued_is_a_row() -> None:
+    events = [{**FULL, "issued_blocks": ["b-3"]}, BARE]
+    batch = pa.RecordBatch.from_pylist(events, schema=EVENT_SCHEMA)
+    traces = trace_batch(batch, KEYS, source=3)
+    found = block_rows(batch, traces, KEYS).to_pylist()
+    key = KEYS.identifiers
+    assert [(row["block_key"], row["presented"]) for row in found] == [
+        (pseudonyms.pseudonym(name, key.first, key.second), presented)
+        for name, presented in (("b-3", 0), ("b-1", 1), ("b-2", 1))
+    ]
+    assert {row["event_key"] for row in found} == {traces["event_key"][0].as_py()}
 
 
 def test_a_text_that_was_cut_is_flagged() -> None:

@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from stillwatch.signals.contract import Calls, Panel, Population, SharedValues
+from stillwatch.signals.contract import AccountFacts, Calls, Panel, Population, SharedValues
 from tests.signals.panels import HOUR_US, START_US, panel, shared_values
 
 BLOCKS = 48
@@ -42,10 +42,30 @@ def panels(draw: st.DrawFn) -> Panel:
         turn_index=rng.integers(-1, 3, calls),
         created_us=created if draw(st.booleans()) else None,
         organizations=organizations,
+        **_identities(rng, calls, account),
+        facts=_facts(rng, accounts) if draw(st.booleans()) else None,
         account_calls=np.bincount(account, minlength=accounts) + rng.integers(0, 9, accounts),
         shared=_shared(rng, accounts) if draw(st.booleans()) else (),
         population=population,
     )
+
+
+def _identities(rng: np.random.Generator, calls: int, account: np.ndarray) -> dict[str, np.ndarray]:
+    """Draw what identifies sessions, users and programs, statuses, sizes and other owners' blocks."""
+    return {
+        "session": rng.integers(0, 40, calls), "end_user": rng.integers(0, 30, calls) * rng.integers(0, 2),
+        "path": rng.integers(0, 4, calls), "agent": 1 + account % 3, "tls": 1 + account % 2,
+        "tools": rng.integers(0, 3, calls), "status": rng.choice([-1, 200, 200, 403, 429], calls),
+        "input_tokens": rng.integers(-1, 4_000, calls), "output_tokens": rng.integers(0, 2_000, calls),
+        "words": rng.integers(0, 500, calls), "foreign": rng.random(calls) < rng.choice([0.0, 0.3]),
+        "flags": rng.integers(0, 2**11, calls),
+    }  # fmt: skip
+
+
+def _facts(rng: np.random.Generator, accounts: int) -> dict[str, np.ndarray]:
+    closed = np.where(rng.random(accounts) < 0.3, START_US + rng.integers(0, BLOCKS, accounts) * HOUR_US, -1)
+    codes = {name: rng.integers(0, 4, accounts) for name in ("programme", "declared_use", "plan", "verification")}
+    return {"closed_us": closed, "banned": closed >= 0, "reseller": rng.random(accounts) < 0.1, **codes}
 
 
 def _tested(time_us: np.ndarray) -> np.ndarray:
@@ -57,7 +77,9 @@ def _population(rng: np.random.Generator, time_us: np.ndarray, accounts: int, bu
     own = np.bincount(time_us // HOUR_US - first, minlength=BLOCKS)
     created = np.sort(START_US - rng.integers(0, 10_000, 60 + accounts) * HOUR_US)
     tested = (np.arange(BLOCKS) + first) % 2 == 0
-    return Population(500, created, HOUR_US, first, own + rng.integers(0, 30 if busy else 2, BLOCKS), tested)
+    everybody = own + rng.integers(0, 30 if busy else 2, BLOCKS)
+    models = np.array([1, 2], dtype=np.uint64)
+    return Population(500, created, HOUR_US, first, everybody, tested, models, np.stack([everybody, everybody // 2]))
 
 
 def _shared(rng: np.random.Generator, accounts: int) -> tuple[SharedValues, ...]:
@@ -83,5 +105,6 @@ def renumbered(whole: Panel, new: np.ndarray) -> Panel:
         name: getattr(whole, name)[back] for name in ("accounts", "organizations", "account_calls", "created_us")
     }
     shared = tuple(replace(values, holder_account=new[values.holder_account]) for values in whole.shared)
-    moved = replace(moved, shared=shared, **per_account)
+    facts = AccountFacts(**{each.name: getattr(whole.facts, each.name)[back] for each in fields(AccountFacts)})
+    moved = replace(moved, shared=shared, facts=facts, **per_account)
     return reordered_calls(moved, np.lexsort((moved.calls.time_us, moved.calls.account)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from stillwatch.signals.contract import Calls, Panel, Population, SharedValues
+from stillwatch.signals.contract import AccountFacts, Calls, Panel, Population, SharedValues
 
 HOUR_US = 3_600_000_000
 START_US = 495_000 * HOUR_US
@@ -22,7 +22,16 @@ def keys(count: int, first: int = 1) -> np.ndarray:
 
 def empty_population(owners_count: int) -> Population:
     no_calls = np.zeros(0, dtype=np.int64)
-    return Population(owners_count, no_calls, HOUR_US, 0, no_calls, no_calls.astype(bool))
+    return Population(
+        owners_count,
+        no_calls,
+        HOUR_US,
+        0,
+        no_calls,
+        no_calls.astype(bool),
+        np.zeros(0, np.uint64),
+        np.zeros((0, 0), int),
+    )
 
 
 def panel(
@@ -36,15 +45,22 @@ def panel(
     organizations: Sequence[int] | np.ndarray | None = None,
     account_calls: Sequence[int] | np.ndarray | None = None,
     created_us: Sequence[int] | np.ndarray | None = None,
+    facts: dict[str, Sequence[int]] | None = None,
     **columns: Sequence[int] | np.ndarray,
 ) -> Panel:
-    """Build a panel from one entry a call. Calls may come in any order; they are sorted as an engine sorts."""
+    """Build a panel from one entry a call, and `facts` from one an account.
+
+    Calls may come in any order; they are sorted as an engine sorts.
+    """
     account = np.asarray(account, dtype=np.int64)
     n = len(account)
     size = accounts_count if accounts_count is not None else int(account.max(initial=-1)) + 1
     time = np.arange(n) * 1_000_000 + START_US if time_us is None else np.asarray(time_us)
-    types = {"item": np.uint64, "topic": np.uint64, "model": np.uint64, "phrases": np.uint32, "flags": np.uint32}
-    default = {"max_tokens": -1, "choice_count": -1, "turn_index": -1}
+    types: dict[str, type] = dict.fromkeys(
+        ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools"), np.uint64
+    )
+    types |= {"phrases": np.uint32, "flags": np.uint32, "foreign": np.bool_}
+    default = dict.fromkeys(("max_tokens", "choice_count", "turn_index", "status", "input_tokens"), -1)
     order = np.lexsort((np.arange(n), time, account))
     filled = {
         name: np.asarray(columns.get(name, np.full(n, default.get(name, 0))), dtype=types.get(name, np.int64))[order]
@@ -60,11 +76,24 @@ def panel(
         organizations=np.zeros(size, np.uint64) if organizations is None else np.asarray(organizations, np.uint64),
         account_calls=counted if account_calls is None else np.asarray(account_calls, np.int64),
         created_us=np.full(size, -1) if created_us is None else np.asarray(created_us, np.int64),
+        facts=account_facts(size, **(facts or {})),
         calls=calls,
         shared=shared,
         population=population or empty_population(max(size, 1)),
         available=TEXT,
     )
+
+
+def account_facts(size: int, **known: Sequence[int]) -> AccountFacts:
+    """Build the facts of `size` accounts; what is not given is unknown."""
+    flags = ("banned", "reseller")
+    columns = {
+        name: np.asarray(
+            known.get(name, np.full(size, -1 if name == "closed_us" else 0)), bool if name in flags else np.int64
+        )
+        for name in AccountFacts.__dataclass_fields__
+    }
+    return AccountFacts(**columns)
 
 
 def with_calls(whole: Panel, calls: Calls) -> Panel:

@@ -41,6 +41,13 @@ SHINGLE_WITNESSES = (
     + " FROM witnesses SEMI JOIN shared USING (shingle) GROUP BY shingle ORDER BY shingle"
 )
 
+ACCOUNT_ROWS = """
+SELECT * EXCLUDE (facts) FROM given_accounts QUALIFY row_number() OVER (
+    PARTITION BY account_key ORDER BY facts DESC, {columns}
+) = 1
+"""
+"""One row of each account, taken whole: the one with the most facts, and among equals the greatest by its values."""
+
 ACCOUNT_CALLS = """
 SELECT account_key, count(*) AS calls, max(organization_key) AS organization_key FROM traces GROUP BY account_key
 """
@@ -50,10 +57,33 @@ SELECT *, CASE WHEN organization_key = 0 THEN account_key ELSE organization_key 
     SELECT c.account_key, c.calls,
            CASE WHEN c.organization_key = 0 THEN coalesce(a.organization_key, 0) ELSE c.organization_key END
                AS organization_key,
-           coalesce(a.created_us, -1) AS created_us
+           coalesce(a.created_us, -1) AS created_us, coalesce(a.closed_us, -1) AS closed_us,
+           coalesce(a.banned, 0) AS banned, coalesce(a.reseller, 0) AS reseller,
+           coalesce(a.programme, 0) AS programme, coalesce(a.declared_use, 0) AS declared_use,
+           coalesce(a.plan, 0) AS plan, coalesce(a.verification, 0) AS verification
     FROM account_calls c LEFT JOIN account_rows a USING (account_key)
 )
 """
+
+ACCOUNT_FACT_COLUMNS = ("closed_us", "banned", "reseller", "programme", "declared_use", "plan", "verification")
+
+MODEL_CALLS = """
+SELECT model_key, time_us // {block_us} AS block, count(*) AS calls FROM traces WHERE model_key IN (
+    SELECT model_key FROM traces GROUP BY model_key ORDER BY count(*) DESC, model_key LIMIT {models_max}
+) GROUP BY model_key, block ORDER BY model_key, block
+"""
+
+FOREIGN_CALLS = """
+SELECT DISTINCT event_key FROM (
+    SELECT p.event_key, p.block_key, max(CASE WHEN i.owner_key = f.owner_key THEN 1 ELSE 0 END) AS own
+    FROM blocks p JOIN account_facts f USING (account_key) JOIN (
+        SELECT DISTINCT b.block_key, a.owner_key FROM blocks b JOIN account_facts a USING (account_key)
+        WHERE b.presented = 0 AND b.block_key % {parts} = {part}
+    ) i ON i.block_key = p.block_key
+    WHERE p.presented = 1 AND p.block_key % {parts} = {part} GROUP BY p.event_key, p.block_key
+) WHERE own = 0
+"""
+"""Calls that presented a block which was issued, but to no account of their own owner."""
 
 OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
@@ -145,6 +175,12 @@ WHERE f.family IN (SELECT family FROM chosen)
 """
 
 FAMILY_MEMBERS = """
-SELECT f.family, f.account_key, a.calls, a.organization_key, a.created_us FROM family_accounts f
-JOIN account_facts a USING (account_key) WHERE f.family IN (SELECT family FROM chosen)
+SELECT f.family, f.account_key, a.calls, a.organization_key, a.created_us, a.closed_us, a.banned, a.reseller,
+       a.programme, a.declared_use, a.plan, a.verification
+FROM family_accounts f JOIN account_facts a USING (account_key) WHERE f.family IN (SELECT family FROM chosen)
+"""
+
+PANEL_CALLS = """
+SELECT c.*, CASE WHEN c.event_key IN (SELECT event_key FROM foreign_calls) THEN 1 ELSE 0 END AS foreign_block
+FROM collected c
 """

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from stillwatch import trace
 from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
+from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.panels import (
     EVENT_COLUMNS,
@@ -25,7 +26,7 @@ from stillwatch.engines.panels import (
     build_panel,
     shingle_rows,
 )
-from stillwatch.engines.reading import CODEC
+from stillwatch.engines.reading import BLOCKS, CODEC
 from stillwatch.kernels.rows import distinct
 from stillwatch.kernels.sharing import (
     TABLE_BITS,
@@ -56,6 +57,9 @@ PART_ROWS_MAX = 4_000_000
 
 PASS_ROWS = 32_768
 
+MODELS_MAX = 16
+"""Models whose adoption is followed: what comes after them has too few calls to have a curve."""
+
 PANEL_CALLS_MAX = 400_000
 """Calls of one family in memory (about 200 MB with what is made of them). Beyond it a share of the items is tested, all
 their calls together, which thins honest and dealt-out counts alike."""
@@ -82,6 +86,7 @@ class Embedded:
         self.saturated: dict[str, int] = {}
         self._cores: dict[int, Core] = {}
         self._view("traces", self._trace_files)
+        self._view("blocks", [work / BLOCKS])
 
     def __enter__(self) -> Self:
         return self
@@ -145,11 +150,13 @@ class Embedded:
         losses = {loss: int(count) for loss, count in sorted(befell) if count}
         return LogFacts(events, accounts, first, last, duplicates_count, losses)
 
-    def add_accounts(self, rows: pa.Table) -> None:
-        """Take the accounts' facts as pseudonyms and times (`accounts.account_rows`)."""
-        self._base.register("given_accounts", rows)
-        self._table_of("account_rows", "SELECT * FROM given_accounts")
-        self._base.unregister("given_accounts")
+    def add_accounts(self, rows: Path) -> None:
+        """Take the accounts' facts (`accounts.write_account_rows`), one row of each."""
+        self._view("given_accounts", [rows])
+        columns = ", ".join(
+            f"{name} DESC" for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts")
+        )
+        self._table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
 
     def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
         for file in self._trace_files:
@@ -263,8 +270,17 @@ class Embedded:
         calls = np.zeros(facts.last_us // width - first + 1, dtype=np.int64)
         calls[found["block"].astype(np.int64) - first] = found["calls"]
         tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
+        models, model_calls = self._model_calls(width, first, len(calls))
         created = self._numpy("SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us")
-        return Population(self._row(statements.OWNERS)[0], created["created_us"], width, first, calls, tested)
+        owners = self._row(statements.OWNERS)[0]
+        return Population(owners, created["created_us"], width, first, calls, tested, models, model_calls)
+
+    def _model_calls(self, width: int, first: int, stretches: int) -> tuple[np.ndarray, np.ndarray]:
+        found = self._numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))
+        models, model = np.unique(found["model_key"], return_inverse=True)
+        calls = np.zeros((len(models), stretches), dtype=np.int64)
+        calls[model, found["block"].astype(np.int64) - first] = found["calls"]
+        return models.astype(np.uint64), calls
 
     def load_panels(
         self,
@@ -284,8 +300,9 @@ class Embedded:
         self._table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
         self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
         self._view("collected", [self._collect(families, chosen)])
+        self._find_foreign_blocks()
         # In order of families, so that each one's calls are read without looking at the others'.
-        self._table_of("panel_calls", "SELECT * FROM collected ORDER BY family")
+        self._table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
         for family in chosen:
             found = self._base.sql(
                 f"SELECT {', '.join(PANEL_COLUMNS)} FROM panel_calls WHERE family = {family} "
@@ -299,6 +316,13 @@ class Embedded:
                 self._numpy(f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"),
             )
             yield family, build_panel(raw, population, blocks, available)
+
+    def _find_foreign_blocks(self) -> None:
+        """List the calls that presented somebody else's reasoning block; a part of the blocks at a time."""
+        parts = self._row("SELECT count(*) FROM blocks")[0] // DEDUPE_ROWS_MAX + 1
+        self._base.execute("CREATE TABLE foreign_calls (event_key UBIGINT)")
+        for part in range(parts):
+            self._append_to("foreign_calls", statements.FOREIGN_CALLS.format(parts=parts, part=part))
 
     def _kept_items(self, family: int) -> int:
         count = self._row(f"SELECT count(*) FROM panel_calls WHERE family = {family}")[0]

@@ -160,13 +160,6 @@ def write_lines(path: Path, bodies: Iterable[object]) -> None:
             stream.write(json.dumps(body) + "\n")
 
 
-def filled_columns(accounts: pa.Table | None) -> set[str]:
-    """Return the account columns that any account fills."""
-    if accounts is None:
-        return set()
-    return {name for name in accounts.column_names if accounts[name].null_count < accounts.num_rows}
-
-
 def write_exchanges(staged: Path, batches: pa.RecordBatchReader) -> None:
     """Write the campaigns' calls by event id, in row groups of one size however they came."""
     with pq.ParquetWriter(staged / "exchanges.parquet", EXCHANGE_SCHEMA) as writer:

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch import trace
-from stillwatch.digests.statements import IDENTITY_KINDS
+from stillwatch.digests.statements import ACCOUNT_FACT_COLUMNS, IDENTITY_KINDS
 from stillwatch.engines.blocks import Blocks
 from stillwatch.kernels.fill import core_hits, core_shingles, item_keys
-from stillwatch.signals.contract import Calls, Panel, Population, SharedValues
+from stillwatch.signals.contract import AccountFacts, Calls, Panel, Population, SharedValues
 
 EVENT_COLUMNS = ("event_key", "account_key", "time_us", "family", "output_tokens", "source")
 
@@ -27,6 +27,16 @@ PANEL_COLUMNS = (
     "max_tokens",
     "output_tokens",
     "flags",
+    "session_key",
+    "end_user_key",
+    "path_key",
+    "agent_key",
+    "tls_key",
+    "tools_key",
+    "status",
+    "input_tokens",
+    "words",
+    "foreign_block",
     "shingles",
 )
 
@@ -54,7 +64,8 @@ class Core:
 @dataclass(frozen=True, slots=True)
 class FamilyRows:
     """A family as the digests give it: calls of PANEL_COLUMNS by account and time; its accounts' facts by account
-    (account_key, calls, organization_key, created_us); the values they share (kind, value, degree, account_key).
+    (account_key, calls, organization_key, created_us, ACCOUNT_FACT_COLUMNS); the values they share (kind, value,
+    degree, account_key).
     """
 
     name: str
@@ -78,7 +89,8 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
     account = index.astype(np.int64)
     place = np.searchsorted(rows.members["account_key"], accounts)
     tested = blocks.tested(column["time_us"]).astype(bool)
-    newest = np.ascontiguousarray(shingle_rows(rows.calls)[:, trace.SYSTEM_SHINGLES :])
+    newest = np.ascontiguousarray(shingle_rows(rows.calls)[:, trace.INPUT_PLACES])
+    fact = {name: rows.members[name][place].astype(np.int64) for name in ACCOUNT_FACT_COLUMNS}
     calls = Calls(
         account=account,
         time_us=column["time_us"],
@@ -92,6 +104,16 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
         max_tokens=column["max_tokens"].astype(np.int64),
         output_tokens=np.maximum(column["output_tokens"], 0).astype(np.int64),
         flags=column["flags"],
+        session=column["session_key"],
+        end_user=column["end_user_key"],
+        path=column["path_key"],
+        agent=column["agent_key"],
+        tls=column["tls_key"],
+        tools=column["tools_key"],
+        status=column["status"].astype(np.int64),
+        input_tokens=column["input_tokens"].astype(np.int64),
+        words=column["words"].astype(np.int64),
+        foreign=column["foreign_block"].astype(bool),
     )
     return Panel(
         group_id=rows.name,
@@ -99,6 +121,9 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
         organizations=rows.members["organization_key"][place].astype(np.uint64),
         account_calls=rows.members["calls"][place].astype(np.int64),
         created_us=rows.members["created_us"][place].astype(np.int64),
+        facts=AccountFacts(
+            **{**fact, "banned": fact["banned"].astype(bool), "reseller": fact["reseller"].astype(bool)}
+        ),
         calls=calls,
         shared=_shared_values(rows.held, accounts),
         population=population,

@@ -14,17 +14,15 @@ from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stillwatch import event, trace
+from stillwatch import trace
 from stillwatch.adapters import choice
 from stillwatch.adapters.contract import Adapter, LogFile, Rejection
 from stillwatch.engines.contract import Progress, RunRequest
 from stillwatch.errors import Error
-from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
-from stillwatch.kernels.tracer import TraceKeys, trace_batch
+from stillwatch.kernels.tracer import TraceKeys, block_rows, trace_batch
 
 IN_FLIGHT_MAX = 4
 """Batches between reader and kernels: enough to keep two cores busy, few enough for constant memory."""
@@ -34,19 +32,25 @@ FILE_ROWS_MAX = 1_000_000
 
 CODEC = "lz4"
 
+BLOCKS = "blocks.parquet"
+"""Where the reasoning blocks that calls presented and were issued are written."""
+
 
 class TraceWriter:
-    """Writes traces to numbered Parquet files; many threads may add, one at a time."""
+    """Writes traces to numbered Parquet files and blocks to one; many threads may add, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
+        self._blocks = pq.ParquetWriter(folder / BLOCKS, trace.BLOCK_SCHEMA, compression=CODEC, use_dictionary=False)
         self._writer: pq.ParquetWriter | None = None
         self._rows = 0
         self._files = 0
 
-    def add(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch, blocks: pa.RecordBatch) -> None:
         with self._lock:
+            if blocks.num_rows:
+                self._blocks.write_batch(blocks)
             if self._writer is None:
                 path = self._folder / f"traces-{self._files:05d}.parquet"
                 self._writer = pq.ParquetWriter(
@@ -56,9 +60,13 @@ class TraceWriter:
             self._writer.write_batch(batch)
             self._rows += batch.num_rows
             if self._rows >= FILE_ROWS_MAX:
-                self.close()
+                self._close_file()
 
     def close(self) -> None:
+        self._close_file()
+        self._blocks.close()
+
+    def _close_file(self) -> None:
         if self._writer is not None:
             self._writer.close()
         self._writer, self._rows = None, 0
@@ -139,7 +147,7 @@ def read_log(
 
     def work(batch: pa.RecordBatch, source: int) -> int:
         traced = trace_batch(batch, keys, source)
-        writer.add(traced)
+        writer.add(traced, block_rows(batch, traced, keys))
         shingles = traced["shingles"].flatten().to_numpy().reshape(-1, trace.SHINGLES)
         with lock:
             mark_accounts(shingles, traced["account_key"].to_numpy(), facts.table)
@@ -209,31 +217,3 @@ def flagged_batches(read: ReadFacts, sources: frozenset[int], request: RunReques
     for source, file in enumerate(read.files):
         if source in sources:
             yield from read.adapter.read(file, request.read, lambda rejection: None)
-
-
-ACCOUNT_KEYS = (
-    "organization_id",
-    "email_domain",
-    "email_digest",
-    "phone_digest",
-    "payment_digest",
-    "signup_ip",
-    "signup_tls_fingerprint",
-)
-
-
-def account_rows(accounts: pa.Table | None, secret: bytes) -> pa.Table:
-    """Return the accounts as pseudonyms, with sign-up times in microseconds; no rows where none were given."""
-    table = (accounts if accounts is not None else event.ACCOUNT_SCHEMA.empty_table()).combine_chunks()
-    keys = TraceKeys.derive(secret).identifiers
-    columns = {"account_key": pa.array(pseudonyms(_whole(table["account_id"]), keys))}
-    for name in ACCOUNT_KEYS:
-        column = "organization_key" if name == "organization_id" else name
-        columns[column] = pa.array(pseudonyms(_whole(table[name]), keys))
-    columns["created_us"] = pc.fill_null(_whole(table["created_at"]).cast(pa.int64()), -1)
-    return pa.table(columns)
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    joined = column.combine_chunks()
-    return joined if isinstance(joined, pa.Array) else pa.concat_arrays(joined.chunks)

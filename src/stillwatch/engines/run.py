@@ -13,17 +13,18 @@ from pathlib import Path
 
 import numpy as np
 
-from stillwatch.adapters.accounts import read_accounts
+from stillwatch.adapters.accounts import account_batches
 from stillwatch.adapters.source import list_files
 from stillwatch.campaign import calibration as calibrations
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.conclusion import Conclusion, conclude
 from stillwatch.campaign.screening import screen
 from stillwatch.engines import output
+from stillwatch.engines.accounts import write_account_rows
 from stillwatch.engines.blocks import LogFacts, split_time
 from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
 from stillwatch.engines.embedded import Embedded
-from stillwatch.engines.reading import ReadFacts, Rejections, account_rows, read_log
+from stillwatch.engines.reading import ReadFacts, Rejections, read_log
 from stillwatch.engines.second_look import look_again
 from stillwatch.errors import Error
 from stillwatch.finding import Skipped
@@ -91,17 +92,17 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
         with stages.stage("read", sum(file.size_bytes for file in files)) as rows:
             read = read_log(request, files, work, rejections, progress)
             rows[0] = read.rows
-        accounts = read_accounts(list_files(request.accounts), rejections) if request.accounts else None
+        given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
+        filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
     with Embedded(work, read.table) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
-            engine.add_accounts(account_rows(accounts, request.key))
+            engine.add_accounts(work / "accounts.parquet")
             rows[0] = facts.events_count
             blocks = split_time(facts, request.seed)
             families = engine.find_families()
             engine.assign_calls(families, blocks)
             family_facts = engine.family_facts()
-        filled = read.filled | output.filled_columns(accounts)
         with stages.stage("test") as rows:
             chosen, intent = screen(family_facts, extraction_intent.CLASS_WEIGHT)
             picked = _largest(family_facts["family"][chosen], family_facts["accounts"][chosen], engine)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from stillwatch import trace
 from stillwatch.kernels.intent import role_table
+from stillwatch.kernels.markers import markers
 from stillwatch.kernels.pseudonyms import pseudonyms, text_buffers
 from stillwatch.kernels.sketch import sketch
 from stillwatch.pseudonym import Key
@@ -38,6 +39,7 @@ def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.Reco
     columns: dict[str, pa.Array] = {
         name: pa.array(pseudonyms(events[origin], keys.identifiers)) for name, origin in trace.KEY_COLUMNS.items()
     }
+    columns["tools_key"] = pa.array(pseudonyms(pc.binary_join(events["tool_names"], "\n"), keys.identifiers))
     columns["asn"] = pc.fill_null(events["client_asn"], 0)
     columns["time_us"] = events["time"].cast(pa.int64())
     for name, origin in trace.COUNT_COLUMNS.items():
@@ -48,6 +50,22 @@ def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.Reco
     columns["source"] = pa.array(np.full(rows, source, dtype=np.int32))
     columns |= _sketch_columns(events, keys)
     return pa.RecordBatch.from_arrays([columns[name] for name in trace.TRACE_SCHEMA.names], schema=trace.TRACE_SCHEMA)
+
+
+def block_rows(events: pa.RecordBatch, traces: pa.RecordBatch, keys: TraceKeys) -> pa.RecordBatch:
+    """Return a row (`trace.BLOCK_SCHEMA`) for each reasoning block that a batch's calls presented or were issued."""
+    issued, shown = events["issued_blocks"], events["presented_blocks"]
+    block = np.concatenate([pseudonyms(column.flatten(), keys.identifiers) for column in (issued, shown)])
+    call = np.concatenate([pc.list_parent_indices(column).to_numpy() for column in (issued, shown)])
+    presented = np.repeat(np.array([0, 1], dtype=np.uint8), [len(issued.flatten()), len(shown.flatten())])
+    known = block != 0
+    rows = pa.array(call[known])
+    columns = [
+        pa.array(block[known]),
+        *(traces[name].take(rows) for name in ("event_key", "account_key")),
+        pa.array(presented[known]),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=trace.BLOCK_SCHEMA)
 
 
 def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys) -> dict[str, pa.Array]:
@@ -65,9 +83,11 @@ def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys) -> dict[str, pa.Arr
     table = (role_keys, role_masks)
     system = (0, trace.SYSTEM_SHINGLES, system_item, system_topic, phrases, words, cut)
     newest = (trace.SYSTEM_SHINGLES, trace.INPUT_SHINGLES, item, topic, phrases, words, cut)
+    held = np.full((rows, trace.MARKERS), ~np.uint64(0))
     for column, targets in (("system_prompt", system), ("input_text", newest)):
         offsets, data = text_buffers(events[column])
         sketch(offsets, data, seed, *table, shingles, *targets)
+        markers(offsets, data, seed, held, shingles[:, -trace.MARKERS :])
     return {
         "item_key": pa.array(item),
         "topic": pa.array(topic),
@@ -84,8 +104,12 @@ def _flags(events: pa.RecordBatch, system_item: np.ndarray, cut: np.ndarray) -> 
         flags |= _as_flag(pc.fill_null(events[column], False), flag)
     as_json = pc.is_in(events["response_format"], value_set=JSON_FORMATS)
     flags |= _as_flag(pc.fill_null(as_json, False), trace.FLAG_JSON)
-    offered = pc.greater(pc.fill_null(pc.list_value_length(events["tool_names"]), 0), 0)
-    flags |= _as_flag(offered, trace.FLAG_TOOLS)
+    for flag, column in (
+        (trace.FLAG_TOOLS, "tool_names"),
+        (trace.FLAG_PRESENTS, "presented_blocks"),
+        (trace.FLAG_ISSUES, "issued_blocks"),
+    ):
+        flags |= _as_flag(pc.greater(pc.fill_null(pc.list_value_length(events[column]), 0), 0), flag)
     flags[system_item != 0] |= np.uint32(trace.FLAG_SYSTEM)
     flags[cut != 0] |= np.uint32(trace.FLAG_TEXT_CUT)
     lost, rows = events["losses"].flatten(), pc.list_parent_indices(events["losses"])

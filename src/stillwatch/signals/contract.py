@@ -24,7 +24,9 @@ class Calls:
     """The calls of one family, sorted by account, then time, then event.
 
     Shapes:  every field has n entries. `account` indexes `Panel.accounts`; `tested` is false on the blocks
-             of time that were used to choose the family; `item` names what was asked inside the template.
+             of time that were used to choose the family; `item` names what was asked inside the template; keys are
+             pseudonyms and 0 where absent; counts are -1 where absent. `foreign` is true where the call presented a
+             reasoning block that another owner, and not this one, was issued.
     Units:   time_us is microseconds since the epoch.
     """
 
@@ -40,6 +42,34 @@ class Calls:
     max_tokens: Ints
     output_tokens: Ints
     flags: npt.NDArray[np.uint32]
+    session: Keys
+    end_user: Keys
+    path: Keys
+    agent: Keys
+    tls: Keys
+    tools: Keys
+    status: Ints
+    input_tokens: Ints
+    words: Ints
+    foreign: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What the provider says of a family's accounts, beside owner and sign-up.
+
+    Shapes:  K entries each. `closed_us` is -1 where the account is open or nothing is known; `banned` says that the
+             provider closed it. `programme`, `declared_use`, `plan` and `verification` are codes of
+             `engines.accounts.CODES`, 0 where unknown.
+    """
+
+    closed_us: Ints
+    banned: npt.NDArray[np.bool_]
+    reseller: npt.NDArray[np.bool_]
+    programme: Ints
+    declared_use: Ints
+    plan: Ints
+    verification: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +93,8 @@ class Population:
 
     Shapes:  created_us ascending, one entry for each account whose sign-up is known; `block_calls` are the calls
              of all accounts in consecutive stretches of `block_us` from number `block_first` on, and `block_tested` is
-    true for the stretches that were not used to choose families.
+             true for the stretches that were not used to choose families. `models` are the most used ones, and
+             `model_calls` int64[models, stretches] their calls.
     """
 
     owners_count: int
@@ -72,6 +103,8 @@ class Population:
     block_first: int
     block_calls: Ints
     block_tested: npt.NDArray[np.bool_]
+    models: Keys = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
+    model_calls: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +120,7 @@ class Panel:
     organizations: Keys
     account_calls: Ints
     created_us: Ints
+    facts: AccountFacts
     calls: Calls
     shared: tuple[SharedValues, ...]
     population: Population
