@@ -13,7 +13,7 @@ from tests.naive.sharing import witness_minima
 def minima(calls: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
     """Return the shingles of some calls, ascending, and each one's witnesses."""
     found = witness_minima([(shingle, 1_000_003 * event) for event, of in enumerate(calls) for shingle in of])
-    return np.array(list(found), dtype=np.uint32), np.array([least for _, least in found.values()], dtype=np.uint64)
+    return np.array(list(found), dtype=np.uint32), np.array(list(found.values()), dtype=np.uint64)
 
 
 def log_of(templates: int, calls_each: int, width: int, seed: int) -> list[list[int]]:

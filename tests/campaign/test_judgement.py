@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from stillwatch.campaign.fusion import Verdict
 from stillwatch.campaign.judgement import judge, judge_untested, set_aside
 from stillwatch.finding import Outcome
-from stillwatch.signals.contract import Mark
+from stillwatch.signals.contract import Mark, Pool
 from tests.signals.panels import panel
+
+
+def pool(account: np.ndarray, **columns: Any) -> Pool:
+    return panel(account, **columns).pool()
 
 
 def overlap(share: float) -> Mark:
@@ -15,26 +21,26 @@ def overlap(share: float) -> Mark:
 
 
 def test_accounts_of_few_owners_are_their_owners_business() -> None:
-    said = set_aside(panel(np.arange(80), organizations=[3] * 75 + [4] * 5), [])
+    said = set_aside(pool(np.arange(80), organizations=[3] * 75 + [4] * 5), [])
     assert said is not None
     assert said.outcome == "common-control"
     assert "80 accounts belong to 2 organisation(s)" in said.reason
 
 
 def test_a_family_that_is_mostly_one_organisations_is_that_organisations() -> None:
-    said = set_aside(panel(np.arange(40), organizations=[3] * 30 + [0] * 10), [])
+    said = set_aside(pool(np.arange(40), organizations=[3] * 30 + [0] * 10), [])
     assert said is not None
     assert said.outcome == "common-control"
 
 
 def test_what_everybody_repeats_is_a_common_task() -> None:
-    said = set_aside(panel(np.arange(40)), [overlap(0.8)])
+    said = set_aside(pool(np.arange(40)), [overlap(0.8)])
     assert said is not None
     assert said.outcome == "common-task"
 
 
 def test_strangers_with_items_of_their_own_are_a_hypothesis() -> None:
-    assert set_aside(panel(np.arange(40)), [overlap(0.03)]) is None
+    assert set_aside(pool(np.arange(40)), [overlap(0.03)]) is None
 
 
 @pytest.mark.parametrize(

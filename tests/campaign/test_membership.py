@@ -6,13 +6,13 @@ import numpy as np
 
 from stillwatch.campaign.fusion import Verdict
 from stillwatch.campaign.membership import membership
-from stillwatch.signals.contract import Mark, Panel
+from stillwatch.signals.contract import Mark, Pool
 from tests.signals.panels import panel
 
 
-def pool(counts: list[int], all_calls: list[int] | None = None) -> Panel:
+def pool(counts: list[int], all_calls: list[int] | None = None) -> Pool:
     account = np.repeat(np.arange(len(counts)), counts)
-    return panel(account, accounts_count=len(counts), account_calls=all_calls)
+    return panel(account, accounts_count=len(counts), account_calls=all_calls).pool()
 
 
 def verdict(without: list[float], whole: float = 50.0) -> Verdict:

@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from stillwatch.kernels.sharing import (
     assign_groups,
+    hold,
     keep_shared_slots,
     mark_accounts,
+    mark_again,
+    passing,
     shared_places,
-    witness_minima,
 )
+from stillwatch.trace import WITNESSES
 from tests.naive import sharing as twin
 
 SLOTS = 64
@@ -90,15 +93,59 @@ def test_a_shingle_of_many_accounts_passes_and_one_of_two_never_does() -> None:
 
 
 @settings(max_examples=100)
-@given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 2**64 - 1)), max_size=40))
-def test_witnesses_are_the_smallest_hashes_of_the_slow_twin(places: list[tuple[int, int]]) -> None:
-    values = np.array([value for value, _ in places], dtype=np.uint32)
-    events = np.array([event for _, event in places], dtype=np.uint64)
-    rows = np.arange(len(places))
-    found, calls, minima = witness_minima(values, rows, events, np.argsort(values, kind="stable"))
-    expected = twin.witness_minima(places)
-    assert found.tolist() == list(expected)
-    assert [(int(calls[at]), minima[at].tolist()) for at in range(len(found))] == list(expected.values())
+@given(logs)
+def test_the_second_table_holds_what_the_slow_twin_marks(log: Log) -> None:
+    shingles, accounts = columns(log)
+    table = np.ones(SLOTS, dtype=np.uint8)
+    rows, values = shared_places(shingles, table)
+    second = np.zeros(SLOTS, dtype=np.uint8)
+    mark_again(values, rows, accounts, second)
+    bits = twin.mark_again([(int(value), int(accounts[row])) for value, row in zip(values, rows, strict=True)], SLOTS)
+    assert {slot: int(second[slot]) for slot in np.flatnonzero(second)} == bits
+    keep_shared_slots(second)
+    kept_rows, kept = passing(values, rows, second)
+    assert set(kept.tolist()) == {
+        value for value in values.tolist() if twin.passes(bits[twin.mix(value ^ twin.OTHER) % SLOTS])
+    }
+    assert len(kept_rows) == len(kept)
+
+
+def held(places: Sequence[tuple[int, int, int]], size: int, accounts_max: int) -> tuple[np.ndarray, ...] | None:
+    """Hold pairs of shingle and account, one event a row, in a table of `size` rows; None where it is full."""
+    table = (
+        np.zeros(size, dtype=np.uint32), np.zeros((size, accounts_max), dtype=np.uint64),
+        np.zeros(size, dtype=np.uint8), np.full((size, WITNESSES), ~np.uint64(0)),
+    )  # fmt: skip
+    values = np.array([place[0] for place in places], dtype=np.uint32)
+    accounts, events = (np.array([place[at] for place in places], dtype=np.uint64) for at in (1, 2))
+    fresh = hold(values, np.arange(len(places)), accounts, events, *table)
+    assert fresh in (-1, len({place[0] for place in places}))
+    return None if fresh < 0 else table
+
+
+three = st.tuples(st.integers(1, 9), st.integers(1, 5), st.integers(0, 2**64 - 1))
+
+
+@settings(max_examples=100)
+@given(st.lists(three, max_size=40))
+def test_holders_and_witnesses_are_those_of_the_slow_twin(places: list[tuple[int, int, int]]) -> None:
+    table = held(places, 16, 3)
+    assert table is not None
+    shingle, holders, count, minima = table
+    found = {
+        int(shingle[slot]): (int(count[slot]), set(holders[slot, : count[slot]].tolist()), minima[slot].tolist())
+        for slot in np.flatnonzero(shingle)
+    }
+    expected = twin.hold(places)
+    assert found.keys() == expected.keys()
+    for value, (accounts, witnesses) in expected.items():
+        assert found[value][0] == min(3, len(accounts))
+        assert found[value][1] <= accounts
+        assert found[value][2] == witnesses
+
+
+def test_a_table_that_is_too_small_says_so() -> None:
+    assert held([(value, 1, value) for value in range(1, 18)], 16, 3) is None
 
 
 @st.composite

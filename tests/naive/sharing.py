@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tests.naive.sketch import MASK, mix
 
 GOLDEN = 0x9E3779B97F4A7C15
+OTHER = 0xA0761D6478BD642F
 
 
 def mark_accounts(calls: Sequence[tuple[int, Sequence[int]]]) -> dict[int, int]:
@@ -24,8 +25,25 @@ def passes(bits: int) -> bool:
     return bits.bit_count() >= 3
 
 
-def witness_minima(places: Sequence[tuple[int, int]]) -> dict[int, tuple[int, list[int]]]:
-    """Return for each shingle its calls, and the smallest of eight different hashes over the events it occurs in.
+def mark_again(places: Sequence[tuple[int, int]], slots: int) -> dict[int, int]:
+    """Return, for each slot of the second table, the bits that accounts set in it. `places`: shingle and account."""
+    table: dict[int, int] = defaultdict(int)
+    for shingle, account in places:
+        table[mix(shingle ^ OTHER) % slots] |= 1 << (mix(account ^ OTHER) % 8)
+    return dict(table)
+
+
+def hold(places: Sequence[tuple[int, int, int]]) -> dict[int, tuple[set[int], list[int]]]:
+    """Return for each shingle its accounts, and its witnesses. `places` are triples of shingle, account and event."""
+    accounts: dict[int, set[int]] = defaultdict(set)
+    for shingle, account, _ in places:
+        accounts[shingle].add(account)
+    witnesses = witness_minima([(shingle, event) for shingle, _, event in places])
+    return {shingle: (of, witnesses[shingle]) for shingle, of in accounts.items()}
+
+
+def witness_minima(places: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    """Return for each shingle the smallest of eight different hashes over the events it occurs in.
 
     `places` are pairs of shingle and event.
     """
@@ -33,7 +51,7 @@ def witness_minima(places: Sequence[tuple[int, int]]) -> dict[int, tuple[int, li
     for shingle, event in places:
         events[shingle].append(event)
     return {
-        shingle: (len(of), [min(mix((event + w * GOLDEN) & MASK) for event in of) for w in range(1, 9)])
+        shingle: [min(mix((event + w * GOLDEN) & MASK) for event in of) for w in range(1, 9)]
         for shingle, of in sorted(events.items())
     }
 

@@ -15,10 +15,10 @@ from stillwatch.campaign.judgement import Judgement, judge, set_aside
 from stillwatch.campaign.membership import membership
 from stillwatch.campaign.naming import capabilities, techniques
 from stillwatch.finding import Evidence, Group, Link, Skipped
-from stillwatch.signals.contract import Floats, Keys, Mark, Panel
+from stillwatch.signals.contract import Floats, Keys, Mark, Pool
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
 
-Tested = tuple[int, Panel, list[Mark | Skipped]]
+Tested = tuple[int, Pool, list[Mark | Skipped]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +58,27 @@ class Conclusion:
 def conclude(tested: Sequence[Tested], calibration: Calibration, fdr: float, seed: int) -> Conclusion:
     """Weigh all families together, judge each, and join the rejected ones that share accounts."""
     marks = [[mark for mark in said if isinstance(mark, Mark)] for _, _, said in tested]
-    panels = [panel for _, panel, _ in tested]
-    axes = [weigh(of, len(panel.accounts), calibration) for of, panel in zip(marks, panels, strict=True)]
-    aside = [set_aside(panel, of) for panel, of in zip(panels, marks, strict=True)]
+    pools = [pool for _, pool, _ in tested]
+    axes = [weigh(of, len(pool.accounts), calibration) for of, pool in zip(marks, pools, strict=True)]
+    aside = [set_aside(pool, of) for pool, of in zip(pools, marks, strict=True)]
     eligible = [at for at, why in enumerate(aside) if why is None]
     verdicts = [not_tested(axis) for axis in axes]
     for at, verdict in zip(eligible, reject([axes[at] for at in eligible], fdr), strict=True):
         verdicts[at] = verdict
-    members = [membership(p, m, v) for p, m, v in zip(panels, marks, verdicts, strict=True)]
+    members = [membership(p, m, v) for p, m, v in zip(pools, marks, verdicts, strict=True)]
     judged = [why or judge(verdict, fdr) for why, verdict in zip(aside, verdicts, strict=True)]
     judged = [
         _nobody(verdict) if judgement.outcome == "extraction-campaign" and not named.any() else judgement
         for judgement, (_, named), verdict in zip(judged, members, verdicts, strict=True)
     ]
     rejected = [at for at, judgement in enumerate(judged) if judgement.outcome == "extraction-campaign"]
-    part = communities([panels[at].accounts[members[at][1]] for at in rejected], seed)
+    part = communities([pools[at].accounts[members[at][1]] for at in rejected], seed)
     drafts = []
     for community in range(max(part, default=-1) + 1):
         ats = [at for at, of in zip(rejected, part, strict=True) if of == community]
         drafts.append(_draft(ats, tested, marks, verdicts, members))
     drafts.sort(key=lambda draft: (draft.q_value, draft.p_value, -int(draft.named.sum()), draft.group_ids))
-    groups = tuple(
-        (tested[at][0], _group(panels[at], marks[at], verdicts[at], judged[at])) for at in range(len(tested))
-    )
+    groups = tuple((tested[at][0], _group(pools[at], marks[at], verdicts[at], judged[at])) for at in range(len(tested)))
     ran = frozenset(mark.ident for of in marks for mark in of)
     skips = {said.ident: said.reason for _, _, of in tested for said in of if isinstance(said, Skipped)}
     scores = tuple(sorted(axes[at].score for at in eligible))
@@ -102,7 +100,7 @@ def _draft(
     verdicts: list[Verdict],
     members: list[tuple[Floats, NDArray[np.bool_]]],
 ) -> Draft:
-    largest = max(ats, key=lambda at: (len(tested[at][1].calls.account), tested[at][1].group_id))
+    largest = max(ats, key=lambda at: (int(tested[at][1].calls.sum()), tested[at][1].group_id))
     accounts = np.unique(np.concatenate([tested[at][1].accounts for at in ats]))
     held, named = np.zeros(len(accounts)), np.zeros(len(accounts), dtype=bool)
     for at in ats:
@@ -135,13 +133,13 @@ def _draft(
     )
 
 
-def _group(panel: Panel, marks: Sequence[Mark], verdict: Verdict, judgement: Judgement) -> Group:
+def _group(pool: Pool, marks: Sequence[Mark], verdict: Verdict, judgement: Judgement) -> Group:
     return Group(
-        group_id=panel.group_id,
+        group_id=pool.group_id,
         outcome=judgement.outcome,
-        accounts_count=len(panel.accounts),
-        organizations_count=panel.owners()[1],
-        events_count=len(panel.calls.account),
+        accounts_count=len(pool.accounts),
+        organizations_count=pool.owners()[1],
+        events_count=int(pool.calls.sum()),
         log_e_coordination=round(max(verdict.log_e_coordination, -999.0), 3),
         p_extraction=verdict.p_extraction,
         q_value=verdict.q_value,

@@ -10,7 +10,7 @@ import numpy as np
 from stillwatch.campaign.fusion import OVERLAP_MAX, OWNER_SHARE_MAX, OWNERS_MIN, Verdict
 from stillwatch.campaign.screening import INTENT_MIN
 from stillwatch.finding import Outcome
-from stillwatch.signals.contract import Mark, Panel
+from stillwatch.signals.contract import Mark, Pool
 
 COORDINATED_LOG_E = float(np.log(1000))
 """An e-value of a thousand: one hand behind the accounts, whatever for."""
@@ -28,18 +28,16 @@ class Judgement:
     would_change: str
 
 
-def set_aside(panel: Panel, marks: Sequence[Mark]) -> Judgement | None:
+def set_aside(pool: Pool, marks: Sequence[Mark]) -> Judgement | None:
     """Say why a family is no hypothesis at all, or None: one owner's accounts, or a task that everybody does.
 
     The same families are set aside where a calibration is fitted, so that what is left stays exchangeable.
     """
     overlap = next((mark.figures["overlap"] for mark in marks if "overlap" in mark.figures), 0.0)
-    owner, owners = panel.owners()
+    owner, owners = pool.owners()
     if owners < OWNERS_MIN:
-        return _one_owner(len(panel.accounts), owners)
-    share = max(
-        np.bincount(owner).max() / len(owner), np.bincount(owner[panel.calls.account]).max() / len(panel.calls.account)
-    )
+        return _one_owner(len(pool.accounts), owners)
+    share = max(np.bincount(owner).max() / len(owner), np.bincount(owner, weights=pool.calls).max() / pool.calls.sum())
     if owners < len(owner) and share > OWNER_SHARE_MAX:
         return Judgement(
             "common-control",

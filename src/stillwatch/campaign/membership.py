@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stillwatch.campaign.fusion import Verdict
-from stillwatch.signals.contract import Floats, Mark, Panel
+from stillwatch.signals.contract import Floats, Mark, Pool
 
 CALLS_MIN = 2
 """One call may be a passer-by who tries a prompt; a second needs no link to count."""
@@ -25,21 +25,21 @@ LEFT_OUT_SHARE = 0.5
 account's, not the family's."""
 
 
-def membership(panel: Panel, marks: Sequence[Mark], verdict: Verdict) -> tuple[Floats, NDArray[np.bool_]]:
+def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> tuple[Floats, NDArray[np.bool_]]:
     """Return each account's membership (0 to 1) and whether it is named as of the campaign.
 
     An account is named when it has two calls of the family, or one and a rare link; when the family is rejected
     without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it.
     """
-    calls = np.bincount(panel.calls.account, minlength=len(panel.accounts))
-    linked = np.zeros(len(panel.accounts), dtype=bool)
+    calls = pool.calls
+    linked = np.zeros(len(pool.accounts), dtype=bool)
     for mark in marks:
         if mark.linked is not None:
             linked |= mark.linked
-    pool = float(np.median(calls))
-    share = np.minimum(1.0, calls / np.maximum(panel.account_calls, 1))
-    typical = stats.poisson.cdf(calls, pool) >= TYPICAL_P
-    devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * pool))
+    middle = float(np.median(calls))
+    share = np.minimum(1.0, calls / np.maximum(pool.account_calls, 1))
+    typical = stats.poisson.cdf(calls, middle) >= TYPICAL_P
+    devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
     stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
     named = enough & stands & (typical | devoted | linked)

@@ -1,14 +1,14 @@
 """The digests of a run: additive GROUP BYs over traces, in plain SQL. `{name}` is filled with integers only.
 
-Tables they read: `traces` (trace.TRACE_SCHEMA without shingles), `pairs` (shingle, account_key), `witnesses`
-(shingle, calls, w0 … w7), `members` (a row for each call of each family), `account_rows` (accounts, as pseudonyms).
-Every statement is a set or a sum over rows, so neither order nor cut changes its answer. Distinct values are counted
-by a GROUP BY of a GROUP BY, which spills to disk where count(DISTINCT) does not.
+Tables they read: `traces` (trace.TRACE_SCHEMA without shingles), `blocks` (trace.BLOCK_SCHEMA), `members` (a row for
+each call of each family), `account_rows` (accounts, as pseudonyms). Every statement is a set or a sum over rows, so
+neither order nor cut changes its answer. Distinct values are counted by a GROUP BY of a GROUP BY, which spills to disk
+where count(DISTINCT) does not.
 """
 
 from __future__ import annotations
 
-from stillwatch.trace import LOSS_FLAGS, PHRASE_CLASSES, WITNESSES
+from stillwatch.trace import LOSS_FLAGS, PHRASE_CLASSES
 
 REPEATED_EVENTS = """
 SELECT event_key FROM traces WHERE event_key % {parts} = {part} GROUP BY event_key HAVING count(*) > 1
@@ -29,17 +29,6 @@ LOG_LOSSES = (
 BLOCK_CALLS = """
 SELECT time_us // {block_us} AS block, count(*) AS calls FROM traces GROUP BY block ORDER BY block
 """
-
-SHARED_SHINGLES = """
-SELECT shingle FROM (SELECT DISTINCT shingle, account_key FROM pairs)
-GROUP BY shingle HAVING count(*) >= {accounts_min} ORDER BY shingle
-"""
-
-SHINGLE_WITNESSES = (
-    "SELECT shingle, "
-    + ", ".join(f"CAST(min(w{i}) & 4294967295 AS UINTEGER) AS w{i}" for i in range(WITNESSES))
-    + " FROM witnesses SEMI JOIN shared USING (shingle) GROUP BY shingle ORDER BY shingle"
-)
 
 ACCOUNT_ROWS = """
 SELECT * EXCLUDE (facts) FROM given_accounts QUALIFY row_number() OVER (

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 import numpy as np
@@ -24,17 +26,10 @@ from stillwatch.engines.panels import (
     Core,
     FamilyRows,
     build_panel,
-    shingle_rows,
 )
-from stillwatch.engines.reading import BLOCKS, CODEC
-from stillwatch.kernels.rows import distinct
-from stillwatch.kernels.sharing import (
-    TABLE_BITS,
-    assign_groups,
-    keep_shared_slots,
-    shared_places,
-    witness_minima,
-)
+from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX
+from stillwatch.engines.shingles import shared_shingles, shingle_rows
+from stillwatch.kernels.sharing import TABLE_BITS, assign_groups
 from stillwatch.signals.contract import Panel, Population
 
 MEMORY_MAX = "500MB"
@@ -158,54 +153,35 @@ class Embedded:
         )
         self._table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
 
-    def _batches(self, columns: list[str]) -> Iterator[pa.RecordBatch]:
-        for file in self._trace_files:
-            yield from pq.ParquetFile(file).iter_batches(PASS_ROWS, columns=columns)
+    def _over(self, columns: list[str], work: Callable[[pa.RecordBatch], Any]) -> Iterator[Any]:
+        """Yield what `work` makes of each batch of traces, in order, made on all cores."""
+        waiting: deque[Future[Any]] = deque()
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            for file in self._trace_files:
+                for batch in pq.ParquetFile(file).iter_batches(PASS_ROWS, columns=columns):
+                    waiting.append(pool.submit(work, batch))
+                    if len(waiting) >= IN_FLIGHT_MAX:
+                        yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _assigned(
         self, families: Families, columns: list[str]
     ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray, int]]:
         """Yield each batch with the rows that belong to families, their families, and how many rows had too many."""
         needed = families.hits_needed()
-        for batch in self._batches(columns):
+
+        def assign(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, np.ndarray, np.ndarray, int]:
             rows, family, saturated = assign_groups(
                 shingle_rows(batch), self._table, families.shingle, families.family, needed, FAMILIES_PER_CALL_MAX
             )
-            yield batch, rows, family, saturated
+            return batch, rows, family, saturated
+
+        yield from self._over(columns, assign)
 
     def find_families(self) -> Families:
         """Count which shingles enough accounts share, exactly, and join those that the same calls carry."""
-        keep_shared_slots(self._table)
-        pairs = pa.schema([("shingle", pa.uint32()), ("account_key", pa.uint64())])
-        minima = pa.schema(
-            [("shingle", pa.uint32()), ("calls", pa.int64())] + [(f"w{i}", pa.uint64()) for i in range(trace.WITNESSES)]
-        )
-        pair_file, minima_file = self._work / "pairs.parquet", self._work / "witnesses.parquet"
-        with (
-            pq.ParquetWriter(pair_file, pairs, compression=CODEC, use_dictionary=False) as pair_writer,
-            pq.ParquetWriter(minima_file, minima, compression=CODEC, use_dictionary=False) as minima_writer,
-        ):
-            for batch in self._batches(["event_key", "account_key", "shingles"]):
-                rows, values = shared_places(shingle_rows(batch), self._table)
-                accounts = batch["account_key"].to_numpy()[rows]
-                held, _ = distinct(values, accounts)
-                pair_writer.write_batch(pa.record_batch([pa.array(column) for column in held], schema=pairs))
-                order = np.argsort(values, kind="stable")
-                found, calls, least = witness_minima(values, rows, batch["event_key"].to_numpy(), order)
-                columns = [
-                    pa.array(found),
-                    pa.array(calls),
-                    *(pa.array(least[:, i].copy()) for i in range(trace.WITNESSES)),
-                ]
-                minima_writer.write_batch(pa.record_batch(columns, schema=minima))
-        self._view("pairs", [pair_file])
-        self._view("witnesses", [minima_file])
-        self._table_of("shared", statements.SHARED_SHINGLES.format(accounts_min=ACCOUNTS_MIN))
-        found_rows = self._base.sql(statements.SHINGLE_WITNESSES).to_arrow_table()
-        witnesses = np.empty((found_rows.num_rows, trace.WITNESSES), dtype=np.uint32)
-        for witness in range(trace.WITNESSES):
-            witnesses[:, witness] = found_rows[f"w{witness}"].to_numpy()
-        return group_shingles(found_rows["shingle"].to_numpy(), witnesses)
+        return group_shingles(*shared_shingles(self._over, self._table, ACCOUNTS_MIN))
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
@@ -356,11 +332,13 @@ class Embedded:
         return {name: np.concatenate([part[name] for part in parts]) for name in EVENT_COLUMNS}
 
     def _core_rows(self, family: int) -> dict[str, np.ndarray]:
-        found = self._base.sql(
+        """Return the calls of one family that carry its core, read a batch at a time."""
+        reader = self._base.sql(
             f"SELECT {', '.join(EVENT_COLUMNS)}, shingles FROM panel_calls WHERE family = {family} ORDER BY event_key"
-        ).to_arrow_table()
-        kept = self._cores[family].keep(found)
-        return {name: kept[name].to_numpy() for name in EVENT_COLUMNS}
+        ).to_arrow_reader(PASS_ROWS)
+        kept = [self._cores[family].keep(batch).select(EVENT_COLUMNS) for batch in reader]
+        found = pa.Table.from_batches(kept) if kept else reader.schema.empty_table()
+        return {name: found[name].to_numpy() for name in EVENT_COLUMNS}
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 from stillwatch import trace
 from stillwatch.digests.statements import ACCOUNT_FACT_COLUMNS, IDENTITY_KINDS
 from stillwatch.engines.blocks import Blocks
+from stillwatch.engines.shingles import shingle_rows
 from stillwatch.kernels.fill import core_hits, core_shingles, item_keys
 from stillwatch.signals.contract import AccountFacts, Calls, Panel, Population, SharedValues
 
@@ -56,7 +57,7 @@ class Core:
         """Return the core of a family's calls (their column `shingles`)."""
         return Core(*core_shingles(shingle_rows(rows)))
 
-    def keep(self, rows: pa.Table) -> pa.Table:
+    def keep(self, rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch | pa.Table:
         """Return the calls that carry the core."""
         return rows.filter(pa.array(core_hits(shingle_rows(rows), self.shingle) >= self.hits_needed))
 
@@ -72,14 +73,6 @@ class FamilyRows:
     calls: pa.Table
     members: dict[str, np.ndarray]
     held: dict[str, np.ndarray]
-
-
-def shingle_rows(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
-    """Return the column `shingles` as uint32[n, trace.SHINGLES]."""
-    column = rows["shingles"]
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    return np.asarray(column.flatten(), dtype=np.uint32).reshape(-1, trace.SHINGLES)
 
 
 def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, available: frozenset[str]) -> Panel:

@@ -109,7 +109,7 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
             population = engine.population(facts, blocks)
             tested = []
             for family, panel in engine.load_panels(families, picked, population, blocks, frozenset(filled)):
-                tested.append((family, panel.counted(), _marks(panel, filled)))
+                tested.append((family, panel.pool(), _marks(panel, filled)))
                 rows[0] += len(panel.calls.account)
         concluded = conclude(tested, calibration, request.fdr, request.seed)
         with stages.stage("look again") as rows:

@@ -17,6 +17,8 @@ SHARED_BITS_MIN = 3
 (all in two bits); strangers' shingles that meet in one slot pass and are counted exactly afterwards."""
 
 _SHIFT = np.uint32(32 - TABLE_BITS)
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_OTHER = np.uint64(0xA0761D6478BD642F)
 
 
 @njit(nogil=True, cache=True)
@@ -68,32 +70,70 @@ def shared_places(shingles, table):
 
 
 @njit(nogil=True, cache=True)
-def witness_minima(values, rows, events, order):
-    """Return distinct shingles, their calls and their WITNESSES smallest event hashes in this batch.
+def mark_again(values, rows, accounts, second):
+    """Set one bit for the account in a second table of other slots, for shingles that passed the first.
 
-    Shapes:  values uint32[h], rows int64[h], order int64[h] sorting values; events uint64[n] →
-             uint32[d], int64[d], uint64[d, WITNESSES].
-    Twin:    tests/naive/sharing.py::witness_minima
+    Shapes:  values uint32[h], rows int64[h]; accounts uint64[n]; second uint8[2^p], or-ed into.
+    Twin:    tests/naive/sharing.py::mark_again
     """
-    distinct = 0
-    for at in range(order.shape[0]):
-        distinct += at == 0 or values[order[at]] != values[order[at - 1]]
-    found = np.empty(distinct, dtype=np.uint32)
-    calls = np.zeros(distinct, dtype=np.int64)
-    minima = np.full((distinct, WITNESSES), np.uint64(0xFFFFFFFFFFFFFFFF))
-    slot = -1
-    for at in range(order.shape[0]):
-        value = values[order[at]]
-        if at == 0 or value != values[order[at - 1]]:
-            slot += 1
-            found[slot] = value
-        calls[slot] += 1
-        event = events[rows[order[at]]]
+    for at in range(values.shape[0]):
+        bit = np.uint8(1) << np.uint8(mix(accounts[rows[at]] ^ _OTHER) & np.uint64(ACCOUNT_BITS - 1))
+        second[second_slot(values[at], second.shape[0])] |= bit
+
+
+@njit(nogil=True, cache=True, inline="always")
+def second_slot(value, slots):
+    """Return a shingle's slot in the second table: uint32 → int64 below `slots`, a power of two."""
+    return np.int64(mix(np.uint64(value) ^ _OTHER) & np.uint64(slots - 1))
+
+
+@njit(nogil=True, cache=True)
+def passing(values, rows, second):
+    """Return the rows and values whose slot of the second table passed: int64[h], uint32[h]."""
+    keep = np.empty(values.shape[0], dtype=np.bool_)
+    for at in range(values.shape[0]):
+        keep[at] = second[second_slot(values[at], second.shape[0])] != 0
+    return rows[keep], values[keep]
+
+
+@njit(nogil=True, cache=True)
+def hold(values, rows, accounts, events, shingle, holders, held, minima):
+    """Take shingles into a table of fixed size: who holds each, up to a number, and its smallest event hashes.
+
+    Neither order nor repetition of rows changes what a shingle's row comes to, except which of many holders are kept.
+
+    Shapes:  values uint32[h], rows int64[h]; accounts, events uint64[n]; shingle uint32[2^p], 0 where free; holders
+             uint64[2^p, k]; held uint8[2^p], how many of the k are taken; minima uint64[2^p, WITNESSES], all ones at
+             first. Returns how many rows of the table are newly taken, or -1 where it is full.
+    Twin:    tests/naive/sharing.py::hold
+    """
+    mask = shingle.shape[0] - 1
+    fresh = 0
+    for at in range(values.shape[0]):
+        value = values[at]
+        slot = np.int64(mix(np.uint64(value)) & np.uint64(mask))
+        probes = 0
+        while shingle[slot] != value and shingle[slot] != 0:
+            slot = (slot + 1) & mask
+            probes += 1
+            if probes > mask:
+                return -1
+        if shingle[slot] == 0:
+            shingle[slot] = value
+            fresh += 1
+        account = accounts[rows[at]]
+        place = 0
+        while place < held[slot] and holders[slot, place] != account:
+            place += 1
+        if place == held[slot] and place < holders.shape[1]:
+            holders[slot, place] = account
+            held[slot] += 1
+        event = events[rows[at]]
         for witness in range(WITNESSES):
-            hashed = mix(event + np.uint64(witness + 1) * np.uint64(0x9E3779B97F4A7C15))
+            hashed = mix(event + np.uint64(witness + 1) * _GOLDEN)
             if hashed < minima[slot, witness]:
                 minima[slot, witness] = hashed
-    return found, calls, minima
+    return fresh
 
 
 @njit(nogil=True, cache=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -126,12 +126,28 @@ class Panel:
     population: Population
     available: frozenset[str] = frozenset()
 
-    def counted(self) -> Panel:
-        """Return what is needed once the signals have spoken: which account made each call, and nothing else of it."""
-        gone = {
-            part.name: getattr(self.calls, part.name)[:0].copy() for part in fields(Calls) if part.name != "account"
-        }
-        return replace(self, calls=replace(self.calls, **gone), shared=())
+    def pool(self) -> Pool:
+        """Return what is needed of the family once the signals have spoken."""
+        calls = np.bincount(self.calls.account, minlength=len(self.accounts)).astype(np.int64)
+        return Pool(self.group_id, self.accounts, self.organizations, self.account_calls, calls)
+
+    def owners(self) -> tuple[Ints, int]:
+        """Return each account's owner as an index, int64[K], and the number of owners."""
+        return self.pool().owners()
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The accounts of one family, and how many calls each made: in all (`account_calls`) and in the family (`calls`).
+
+    Shapes:  K entries each, in the order of `Panel.accounts`.
+    """
+
+    group_id: str
+    accounts: Keys
+    organizations: Keys
+    account_calls: Ints
+    calls: Ints
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""

@@ -100,9 +100,10 @@ def _log_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floats
     log_ps = np.zeros(len(held))
     more = np.flatnonzero(held >= 2)
     if len(more):
-        at_least = np.stack([held[more] - 1, np.zeros(len(more), dtype=np.int64)])
-        tails = np.asarray(stats.hypergeom.logsf(at_least, population, degree[more], owners))
-        log_ps[more] = np.minimum(0.0, tails[0] - tails[1])
+        pairs, which = np.unique(np.stack([held[more], degree[more]]), axis=1, return_inverse=True)
+        at_least = np.stack([pairs[0] - 1, np.zeros(pairs.shape[1], dtype=np.int64)])
+        tails = np.asarray(stats.hypergeom.logsf(at_least, population, pairs[1], owners))
+        log_ps[more] = np.minimum(0.0, tails[0] - tails[1])[which.ravel()]
     return log_ps
 
 
