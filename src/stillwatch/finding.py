@@ -60,7 +60,12 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A line of `campaigns.jsonl`. Times are RFC 3339 in UTC."""
+    """A line of `campaigns.jsonl`. Times are RFC 3339 in UTC.
+
+    `events_count` are all calls of the campaign, `carried_events_count` those of them that went through
+    `carriers_count` accounts whose other traffic (`collateral_events_count` calls) is somebody else's: these accounts
+    are under watch and not named.
+    """
 
     campaign_id: str
     p_value: float
@@ -76,6 +81,9 @@ class Campaign:
     techniques: tuple[str, ...]
     links: tuple[Link, ...]
     group_ids: tuple[str, ...]
+    carriers_count: int
+    carried_events_count: int
+    collateral_events_count: int
     status: Literal["suspected"] = "suspected"
 
 

@@ -26,28 +26,28 @@ def linked(*on: int, count: int = 10) -> Mark:
 
 
 def test_accounts_that_work_like_the_pool_are_named() -> None:
-    _, named = membership(pool([10] * 10), [], verdict([50.0] * 10))
+    named = membership(pool([10] * 10), [], verdict([50.0] * 10)).named
     assert named.all()
 
 
 def test_a_passer_by_with_one_call_is_not_named_unless_a_rare_link_ties_it() -> None:
     found = pool([10] * 9 + [1])
-    assert not membership(found, [], verdict([50.0] * 10))[1][9]
-    assert membership(found, [linked(9)], verdict([50.0] * 10))[1][9]
+    assert not membership(found, [], verdict([50.0] * 10)).named[9]
+    assert membership(found, [linked(9)], verdict([50.0] * 10)).named[9]
 
 
 def test_a_customer_who_uses_the_prompt_now_and_then_is_not_named() -> None:
     found = pool([20] * 9 + [3], [20] * 9 + [400])
-    assert not membership(found, [], verdict([50.0] * 10))[1][9]
+    assert not membership(found, [], verdict([50.0] * 10)).named[9]
 
 
 def test_an_account_that_makes_the_finding_alone_is_not_named() -> None:
-    _, named = membership(pool([10] * 10), [], verdict([50.0] * 9 + [1.0]))
+    named = membership(pool([10] * 10), [], verdict([50.0] * 9 + [1.0])).named
     assert named.tolist() == [True] * 9 + [False]
 
 
 def test_membership_is_a_share_and_grows_with_the_campaigns_share_of_the_account() -> None:
-    degree, _ = membership(pool([10] * 10, [10] * 5 + [40] * 5), [linked(0)], verdict([50.0] * 10))
+    degree = membership(pool([10] * 10, [10] * 5 + [40] * 5), [linked(0)], verdict([50.0] * 10)).fit
     assert (degree >= 0).all()
     assert (degree <= 1).all()
     assert degree[0] == 1.0
@@ -57,4 +57,10 @@ def test_membership_is_a_share_and_grows_with_the_campaigns_share_of_the_account
 def test_a_verdict_without_an_account_is_asked_for_each_account() -> None:
     base = verdict([50.0] * 10)
     weaker = replace(base, log_e_without=np.full(10, 2.0))
-    assert not membership(pool([10] * 10), [], weaker)[1].any()
+    assert not membership(pool([10] * 10), [], weaker).any()
+
+
+def test_an_account_that_carries_the_campaign_beside_other_work_is_sliced_and_not_named() -> None:
+    members = membership(pool([10] * 10, [10] * 5 + [200] * 5), [linked(9)], verdict([50.0] * 10))
+    assert members.named.tolist() == [True] * 5 + [False] * 5
+    assert members.sliced.tolist() == [False] * 5 + [True] * 5

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stillwatch.campaign.calibration import Calibration
+from stillwatch.campaign.claims import Claims
 from stillwatch.campaign.community import communities
-from stillwatch.campaign.fusion import Verdict, not_tested, reject, weigh
+from stillwatch.campaign.fusion import Axes, Verdict, not_tested, reject, weigh
 from stillwatch.campaign.judgement import Judgement, judge, set_aside
-from stillwatch.campaign.membership import membership
+from stillwatch.campaign.membership import Members, membership
 from stillwatch.campaign.naming import capabilities, techniques
 from stillwatch.finding import Evidence, Group, Link, Skipped
-from stillwatch.signals.contract import Floats, Keys, Mark, Pool
+from stillwatch.signals.contract import Floats, Ints, Keys, Mark, Pool
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
 
 Tested = tuple[int, Pool, list[Mark | Skipped]]
@@ -25,7 +26,10 @@ Tested = tuple[int, Pool, list[Mark | Skipped]]
 class Draft:
     """A campaign before its accounts have names: `families` index the run's families, the rest is per account.
 
-    Shapes:  accounts uint64[K] ascending; membership float64[K]; named bool[K].
+    `sliced` accounts carry the campaign as a small part of other traffic: their calls are listed, and they are not
+    named.
+
+    Shapes:  accounts uint64[K] ascending; membership float64[K]; named, sliced bool[K], never both.
     """
 
     families: tuple[int, ...]
@@ -33,6 +37,7 @@ class Draft:
     accounts: Keys
     membership: Floats
     named: NDArray[np.bool_]
+    sliced: NDArray[np.bool_]
     p_value: float
     q_value: float
     evidence: tuple[Evidence, ...]
@@ -43,20 +48,42 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """All tested families, weighed together, each judged by itself. `rejected` are places in `tested`."""
+
+    tested: Sequence[Tested]
+    marks: list[list[Mark]]
+    axes: list[Axes]
+    verdicts: list[Verdict]
+    members: list[Members]
+    judgements: list[Judgement]
+    rejected: list[int]
+    scores: tuple[float, ...]
+
+    @property
+    def rejected_families(self) -> list[int]:
+        """The run's numbers of the rejected families."""
+        return [self.tested[at][0] for at in self.rejected]
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """What a run concludes. `groups` are all tested families; `skips` says why a signal passed one over;
-    `scores` are the extraction scores of the hypotheses, which a calibration on honest traffic is fitted from.
+    `scores` are the extraction scores of the hypotheses, which a calibration on honest traffic is fitted from;
+    `draft_of_claim` says row for row of the claims which campaign they belong to.
     """
 
     campaigns: tuple[Draft, ...]
+    claims: Claims
+    draft_of_claim: Ints
     groups: tuple[tuple[int, Group], ...]
     ran: frozenset[str]
     skips: dict[str, str]
     scores: tuple[float, ...]
 
 
-def conclude(tested: Sequence[Tested], calibration: Calibration, fdr: float, seed: int) -> Conclusion:
-    """Weigh all families together, judge each, and join the rejected ones that share accounts."""
+def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float) -> Judged:
+    """Weigh all families together and judge each."""
     marks = [[mark for mark in said if isinstance(mark, Mark)] for _, _, said in tested]
     pools = [pool for _, pool, _ in tested]
     axes = [weigh(of, len(pool.accounts), calibration) for of, pool in zip(marks, pools, strict=True)]
@@ -68,21 +95,53 @@ def conclude(tested: Sequence[Tested], calibration: Calibration, fdr: float, see
     members = [membership(p, m, v) for p, m, v in zip(pools, marks, verdicts, strict=True)]
     judged = [why or judge(verdict, fdr) for why, verdict in zip(aside, verdicts, strict=True)]
     judged = [
-        _nobody(verdict) if judgement.outcome == "extraction-campaign" and not named.any() else judgement
-        for judgement, (_, named), verdict in zip(judged, members, verdicts, strict=True)
+        _nobody(verdict) if judgement.outcome == "extraction-campaign" and not of.any() else judgement
+        for judgement, of, verdict in zip(judged, members, verdicts, strict=True)
     ]
     rejected = [at for at, judgement in enumerate(judged) if judgement.outcome == "extraction-campaign"]
-    part = communities([pools[at].accounts[members[at][1]] for at in rejected], seed)
-    drafts = []
-    for community in range(max(part, default=-1) + 1):
-        ats = [at for at, of in zip(rejected, part, strict=True) if of == community]
-        drafts.append(_draft(ats, tested, marks, verdicts, members))
-    drafts.sort(key=lambda draft: (draft.q_value, draft.p_value, -int(draft.named.sum()), draft.group_ids))
-    groups = tuple((tested[at][0], _group(pools[at], marks[at], verdicts[at], judged[at])) for at in range(len(tested)))
-    ran = frozenset(mark.ident for of in marks for mark in of)
-    skips = {said.ident: said.reason for _, _, of in tested for said in of if isinstance(said, Skipped)}
     scores = tuple(sorted(axes[at].score for at in eligible))
-    return Conclusion(tuple(drafts), groups, ran, skips, scores)
+    return Judged(tested, marks, axes, verdicts, members, judged, rejected, scores)
+
+
+def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
+    """Join the rejected families that share accounts into campaigns."""
+    at_of = {judged.tested[at][0]: at for at in judged.rejected}
+    homes = claims.homes(list(at_of))
+    standing = [family for family, home in homes.items() if family == home]
+    part = communities([_taking_part(judged, claims, family, at_of[family]) for family in standing], seed)
+    draft_of = dict(zip(standing, part, strict=True))
+    of_claim = claims.drafts(homes, draft_of)
+    drafts = []
+    for number in range(max(part, default=-1) + 1):
+        families = [family for family, home in homes.items() if draft_of[home] == number]
+        drafts.append(_draft(judged, claims, of_claim == number, [at_of[f] for f in families if homes[f] == f]))
+        drafts[-1] = replace(
+            drafts[-1],
+            families=tuple(sorted(families)),
+            group_ids=tuple(sorted(judged.tested[at_of[family]][1].group_id for family in families)),
+        )
+    order = sorted(range(len(drafts)), key=lambda at: _rank(drafts[at]))
+    place = np.argsort(np.array(order, dtype=np.int64))
+    groups = tuple((family, _group(judged, at)) for at, (family, _, _) in enumerate(judged.tested))
+    return Conclusion(
+        campaigns=tuple(drafts[at] for at in order),
+        claims=claims,
+        draft_of_claim=place[of_claim] if len(order) else of_claim,
+        groups=groups,
+        ran=frozenset(mark.ident for of in judged.marks for mark in of),
+        skips={said.ident: said.reason for _, _, of in judged.tested for said in of if isinstance(said, Skipped)},
+        scores=judged.scores,
+    )
+
+
+def _rank(draft: Draft) -> tuple[float, float, int, tuple[str, ...]]:
+    return draft.q_value, draft.p_value, -int(draft.named.sum() + draft.sliced.sum()), draft.group_ids
+
+
+def _taking_part(judged: Judged, claims: Claims, family: int, at: int) -> Keys:
+    """Return the accounts that take part in a family and have calls that belong to it."""
+    pool, members = judged.tested[at][1], judged.members[at]
+    return np.intersect1d(pool.accounts[members.named | members.sliced], claims.account[claims.family == family])
 
 
 def _nobody(verdict: Verdict) -> Judgement:
@@ -93,47 +152,51 @@ def _nobody(verdict: Verdict) -> Judgement:
     )
 
 
-def _draft(
-    ats: list[int],
-    tested: Sequence[Tested],
-    marks: list[list[Mark]],
-    verdicts: list[Verdict],
-    members: list[tuple[Floats, NDArray[np.bool_]]],
-) -> Draft:
+def _draft(judged: Judged, claims: Claims, mine: NDArray[np.bool_], ats: list[int]) -> Draft:
+    """Make one campaign of the families at `ats`; `mine` marks the claims whose calls belong to it."""
+    tested, marks, verdicts = judged.tested, judged.marks, judged.verdicts
+    accounts = np.unique(claims.account[mine])
+    held = np.zeros(len(accounts))
+    named, sliced = (np.zeros(len(accounts), dtype=bool) for _ in range(2))
+    for at in ats:
+        family, pool, _ = tested[at]
+        there = np.isin(pool.accounts, claims.account[mine & (claims.family == family)])
+        place = np.searchsorted(accounts, pool.accounts[there])
+        held[place] = np.maximum(held[place], judged.members[at].fit[there])
+        named[place] |= judged.members[at].named[there]
+        sliced[place] |= judged.members[at].sliced[there]
     largest = max(ats, key=lambda at: (int(tested[at][1].calls.sum()), tested[at][1].group_id))
-    accounts = np.unique(np.concatenate([tested[at][1].accounts for at in ats]))
-    held, named = np.zeros(len(accounts)), np.zeros(len(accounts), dtype=bool)
-    for at in ats:
-        place = np.searchsorted(accounts, tested[at][1].accounts)
-        held[place] = np.maximum(held[place], members[at][0])
-        named[place] |= members[at][1]
-    links: dict[tuple[str, str], Link] = {}
-    for at in ats:
-        for link in (link for mark in marks[at] for link in mark.links):
-            known = links.get((link.kind, link.pseudonym))
-            if known is None or link.accounts_count > known.accounts_count:
-                links[link.kind, link.pseudonym] = link
-    shown = sorted(links.values(), key=lambda link: (-link.weight_bits, link.kind, link.pseudonym))[:LINKS_MAX]
     of_largest = marks[largest]
     best = min(ats, key=lambda at: (verdicts[at].q_value, verdicts[at].p_extraction))
     every = [mark for at in ats for mark in marks[at]]
     return Draft(
-        families=tuple(sorted(tested[at][0] for at in ats)),
-        group_ids=tuple(sorted(tested[at][1].group_id for at in ats)),
+        families=(),
+        group_ids=(),
         accounts=accounts,
         membership=held,
         named=named,
+        sliced=sliced & ~named,
         p_value=verdicts[best].p_value,
         q_value=verdicts[best].q_value,
         evidence=tuple(said for mark in of_largest for said in mark.evidence),
         counter_evidence=tuple(said for mark in of_largest for said in mark.counter_evidence),
-        links=tuple(shown),
+        links=_links(every),
         capabilities=capabilities(every),
         techniques=techniques(every),
     )
 
 
-def _group(pool: Pool, marks: Sequence[Mark], verdict: Verdict, judgement: Judgement) -> Group:
+def _links(marks: Sequence[Mark]) -> tuple[Link, ...]:
+    links: dict[tuple[str, str], Link] = {}
+    for link in (link for mark in marks for link in mark.links):
+        known = links.get((link.kind, link.pseudonym))
+        if known is None or link.accounts_count > known.accounts_count:
+            links[link.kind, link.pseudonym] = link
+    return tuple(sorted(links.values(), key=lambda link: (-link.weight_bits, link.kind, link.pseudonym))[:LINKS_MAX])
+
+
+def _group(judged: Judged, at: int) -> Group:
+    pool, marks, verdict, judgement = judged.tested[at][1], judged.marks[at], judged.verdicts[at], judged.judgements[at]
     return Group(
         group_id=pool.group_id,
         outcome=judgement.outcome,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +26,33 @@ LEFT_OUT_SHARE = 0.5
 account's, not the family's."""
 
 
-def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> tuple[Floats, NDArray[np.bool_]]:
-    """Return each account's membership (0 to 1) and whether it is named as of the campaign.
+SLICE_SHARE_MAX = 0.25
+"""An account of whose calls less than a quarter are the family's carries it beside other people's work: a reseller, a
+relay, a taken key. The calls are the campaign's; the account is not judged by them."""
 
-    An account is named when it has two calls of the family, or one and a rare link; when the family is rejected
-    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it.
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """How the accounts of one rejected family belong to it.
+
+    Shapes:  fit float64[K], 0 to 1; named, sliced bool[K], never both.
+    """
+
+    fit: Floats
+    named: NDArray[np.bool_]
+    sliced: NDArray[np.bool_]
+
+    def any(self) -> bool:
+        """Say whether anybody takes part."""
+        return bool(self.named.any() or self.sliced.any())
+
+
+def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
+    """Return how much each account belongs to the family, whether it is named, and whether it carries a slice.
+
+    An account takes part when it has two calls of the family, or one and a rare link; when the family is rejected
+    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it. It is named
+    where the family is at least SLICE_SHARE_MAX of what it does.
     """
     calls = pool.calls
     linked = np.zeros(len(pool.accounts), dtype=bool)
@@ -42,6 +65,7 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> tuple[Flo
     devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
     stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
-    named = enough & stands & (typical | devoted | linked)
+    part = enough & stands & (typical | devoted | linked)
+    carries = share < SLICE_SHARE_MAX
     fit = np.where(linked, 1.0, np.where(typical, 0.95, np.where(devoted, 0.9, 0.5)))
-    return np.round(fit * (0.5 + 0.5 * share), 4), named
+    return Members(np.round(fit * (0.5 + 0.5 * share), 4), part & ~carries, part & carries)

@@ -26,6 +26,7 @@ from stillwatch.engines.panels import (
     Core,
     FamilyRows,
     build_panel,
+    closest,
 )
 from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX
 from stillwatch.engines.shingles import shared_shingles, shingle_rows
@@ -324,21 +325,26 @@ class Embedded:
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         return path
 
-    def event_rows(self, families: list[int]) -> dict[str, np.ndarray]:
-        """Return the calls of the given families that carry their core: the columns of EVENT_COLUMNS, a row each."""
-        parts = [self._core_rows(family) for family in families]
-        if not parts:
-            return {name: np.zeros(0, dtype=np.int64) for name in EVENT_COLUMNS}
-        return {name: np.concatenate([part[name] for part in parts]) for name in EVENT_COLUMNS}
+    def closest_calls(self, families: list[int]) -> dict[str, np.ndarray]:
+        """Return the calls that carry the core of any of the families, each once, under the one it carries most of.
+
+        The columns of EVENT_COLUMNS, ordered by event.
+        """
+        parts = [self._core_rows(family) for family in sorted(families)]
+        return closest({name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {})
 
     def _core_rows(self, family: int) -> dict[str, np.ndarray]:
-        """Return the calls of one family that carry its core, read a batch at a time."""
+        """Return the calls of one family that carry its core, and how much of it, read a batch at a time."""
+        core = self._cores[family]
         reader = self._base.sql(
             f"SELECT {', '.join(EVENT_COLUMNS)}, shingles FROM panel_calls WHERE family = {family} ORDER BY event_key"
         ).to_arrow_reader(PASS_ROWS)
-        kept = [self._cores[family].keep(batch).select(EVENT_COLUMNS) for batch in reader]
-        found = pa.Table.from_batches(kept) if kept else reader.schema.empty_table()
-        return {name: found[name].to_numpy() for name in EVENT_COLUMNS}
+        kept = []
+        for batch in reader:
+            rows = core.keep(batch)
+            kept.append(rows.select(EVENT_COLUMNS).append_column("hits", pa.array(core.hits(rows), pa.int16())))
+        found = pa.Table.from_batches(kept)
+        return {name: found[name].to_numpy() for name in found.column_names}
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""

@@ -71,7 +71,8 @@ ACTIVITY_SCHEMA = pa.schema(
 class Flagged:
     """The calls of all campaigns, one row each, by event key.
 
-    Shapes:  every field has n entries; `draft` indexes the campaigns; `named` is false for accounts under watch.
+    Shapes:  every field has n entries; `draft` indexes the campaigns; `named` and `sliced` say what becomes of the
+             account: neither for one under watch.
     """
 
     event: np.ndarray
@@ -82,6 +83,12 @@ class Flagged:
     source: np.ndarray
     draft: np.ndarray
     named: np.ndarray
+    sliced: np.ndarray
+
+    @property
+    def listed(self) -> np.ndarray:
+        """The calls that the campaign is made of: bool[n]."""
+        return np.asarray(self.named | self.sliced)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +211,9 @@ WATCH_CALLS_MIN = 2
 def write_activity(
     staged: Path, flagged: Flagged, concluded: Conclusion, idents: list[str], names: dict[int, str]
 ) -> None:
-    """Write the named accounts' calls by family and hour."""
+    """Write the campaigns' calls by account, family and hour."""
     group = {family: said.group_id for family, said in concluded.groups}
-    kept = flagged.named
+    kept = flagged.listed
     cells, counts = distinct(
         flagged.draft[kept], flagged.family[kept], flagged.account[kept], flagged.time_us[kept] // HOUR_US
     )
@@ -224,11 +231,15 @@ def write_activity(
     pq.write_table(table.take(order), staged / "activity.parquet")
 
 
-def write_campaigns(staged: Path, flagged: Flagged, drafts: Sequence[Draft], idents: list[str]) -> None:
+def write_campaigns(
+    staged: Path, flagged: Flagged, drafts: Sequence[Draft], idents: list[str], engine: Embedded
+) -> None:
     """Write a line for each campaign, most certain first."""
     lines = []
     for index, draft in enumerate(drafts):
-        mine = flagged.named & (flagged.draft == index)
+        mine = flagged.listed & (flagged.draft == index)
+        carried = int((mine & flagged.sliced).sum())
+        carriers = engine.calls_of(draft.accounts[draft.sliced].tolist())
         lines.append(
             Campaign(
                 campaign_id=idents[index],
@@ -245,6 +256,9 @@ def write_campaigns(staged: Path, flagged: Flagged, drafts: Sequence[Draft], ide
                 techniques=draft.techniques,
                 links=draft.links,
                 group_ids=draft.group_ids,
+                carriers_count=int(draft.sliced.sum()),
+                carried_events_count=carried,
+                collateral_events_count=sum(carriers.values()) - carried,
             )
         )
     write_lines(staged / "campaigns.jsonl", [asdict(line) for line in lines])

@@ -57,9 +57,27 @@ class Core:
         """Return the core of a family's calls (their column `shingles`)."""
         return Core(*core_shingles(shingle_rows(rows)))
 
+    def hits(self, rows: pa.RecordBatch | pa.Table) -> np.ndarray:
+        """Return how many of the core's shingles each call carries: int64[n]."""
+        return np.asarray(core_hits(shingle_rows(rows), self.shingle))
+
     def keep(self, rows: pa.RecordBatch | pa.Table) -> pa.RecordBatch | pa.Table:
         """Return the calls that carry the core."""
-        return rows.filter(pa.array(core_hits(shingle_rows(rows), self.shingle) >= self.hits_needed))
+        return rows.filter(pa.array(self.hits(rows) >= self.hits_needed))
+
+
+def closest(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return each call once, under the family of which it has the most `hits`; of equals, the smaller family's.
+
+    Shapes:  columns of EVENT_COLUMNS and `hits`, a row for each call of each family → EVENT_COLUMNS, ordered by event.
+    """
+    if not rows:
+        return {name: np.zeros(0, dtype=np.int64) for name in EVENT_COLUMNS}
+    size = np.bincount(rows["family"])[rows["family"]]
+    order = np.lexsort((rows["family"], size, -rows["hits"], rows["event_key"]))
+    event = rows["event_key"][order]
+    order = order[np.concatenate([[True], event[1:] != event[:-1]])[: len(order)]]
+    return {name: rows[name][order] for name in EVENT_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,8 +121,9 @@ class Meter:
 
 @dataclass(slots=True)
 class ReadFacts:
-    """What the reading stage learnt about the log."""
+    """What the reading stage learnt about the log, and what it was asked."""
 
+    request: RunRequest
     adapter: Adapter
     reason: str
     files: tuple[LogFile, ...]
@@ -140,7 +141,7 @@ def read_log(
     """
     chosen = choice.choose(files, request.format)
     progress.note(f"reading as {chosen.adapter.DIALECT.ident}: {chosen.reason}")
-    facts = ReadFacts(chosen.adapter, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8))
+    facts = ReadFacts(request, chosen.adapter, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8))
     writer = TraceWriter(traces)
     keys = TraceKeys.derive(request.key)
     lock = threading.Lock()
@@ -170,7 +171,7 @@ def read_log(
         for done in waiting:
             done.result()
     writer.close()
-    _enough(facts, rejections, request)
+    _enough(facts, rejections)
     return facts
 
 
@@ -180,9 +181,9 @@ def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
             facts.filled.add(name)
 
 
-def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> None:
+def _enough(facts: ReadFacts, rejections: Rejections) -> None:
     rejected = sum(rejections.counts.values())
-    too_many = rejected > request.rejected_max * (rejected + facts.rows)
+    too_many = rejected > facts.request.rejected_max * (rejected + facts.rows)
     nameless = rejections.missing["account_id"]
     if (too_many or not facts.rows) and 2 * nameless > rejected:
         path = facts.adapter.DIALECT.principal_example or "PATH"
@@ -206,14 +207,14 @@ def _enough(facts: ReadFacts, rejections: Rejections, request: RunRequest) -> No
         raise Error(
             "too-many-rejected",
             f"{rejected} of {rejected + facts.rows} records were rejected ({most}), "
-            f"more than the share of {request.rejected_max:g} that is allowed",
+            f"more than the share of {facts.request.rejected_max:g} that is allowed",
             hint="check --format and --field, or raise --rejected-max",
             where=where,
         )
 
 
-def flagged_batches(read: ReadFacts, sources: frozenset[int], request: RunRequest) -> Iterator[pa.RecordBatch]:
+def flagged_batches(read: ReadFacts, sources: frozenset[int]) -> Iterator[pa.RecordBatch]:
     """Read again the files that hold flagged calls; what was rejected before is passed over in silence."""
     for source, file in enumerate(read.files):
         if source in sources:
-            yield from read.adapter.read(file, request.read, lambda rejection: None)
+            yield from read.adapter.read(file, read.request.read, lambda rejection: None)

@@ -17,7 +17,8 @@ from stillwatch.adapters.accounts import account_batches
 from stillwatch.adapters.source import list_files
 from stillwatch.campaign import calibration as calibrations
 from stillwatch.campaign.calibration import Calibration
-from stillwatch.campaign.conclusion import Conclusion, conclude
+from stillwatch.campaign.claims import Claims
+from stillwatch.campaign.conclusion import Conclusion, conclude, judge_all
 from stillwatch.campaign.screening import screen
 from stillwatch.engines import output
 from stillwatch.engines.accounts import write_account_rows
@@ -25,7 +26,7 @@ from stillwatch.engines.blocks import LogFacts, split_time
 from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
 from stillwatch.engines.embedded import Embedded
 from stillwatch.engines.reading import ReadFacts, Rejections, read_log
-from stillwatch.engines.second_look import look_again
+from stillwatch.engines.second_look import flagged_calls, look_again
 from stillwatch.errors import Error
 from stillwatch.finding import Skipped
 from stillwatch.signals import extraction_intent
@@ -111,9 +112,12 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
             for family, panel in engine.load_panels(families, picked, population, blocks, frozenset(filled)):
                 tested.append((family, panel.pool(), _marks(panel, filled)))
                 rows[0] += len(panel.calls.account)
-        concluded = conclude(tested, calibration, request.fdr, request.seed)
+        judged = judge_all(tested, calibration, request.fdr)
         with stages.stage("look again") as rows:
-            idents, rows[0] = look_again(engine, concluded, read, request, staged, observer)
+            calls = engine.closest_calls(judged.rejected_families)
+            concluded = conclude(judged, Claims.of(calls["family"], calls["account_key"]), request.seed)
+            flagged = flagged_calls(calls, concluded)
+            idents, rows[0] = look_again(engine, flagged, concluded, read, staged, observer)
         screened = output.Screened(families, family_facts, intent)
         groups_count = output.write_groups(staged, concluded, engine, screened, idents)
         output.write_json(

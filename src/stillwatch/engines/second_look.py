@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from stillwatch.campaign.conclusion import Conclusion
 from stillwatch.engines import output
-from stillwatch.engines.contract import Observer, RunRequest
+from stillwatch.engines.contract import Observer
 from stillwatch.engines.embedded import Embedded
 from stillwatch.engines.output import Flagged
 from stillwatch.engines.reading import ReadFacts, flagged_batches
@@ -23,24 +23,23 @@ from stillwatch.kernels.tracer import TraceKeys
 
 def look_again(
     engine: Embedded,
+    flagged: Flagged,
     concluded: Conclusion,
     read: ReadFacts,
-    request: RunRequest,
     staged: Path,
     observer: Observer | None,
 ) -> tuple[list[str], int]:
     """Write the campaigns, their accounts, calls and hours; return the campaigns' ids and the number of calls."""
-    flagged = flagged_calls(engine, concluded)
     drafts = concluded.campaigns
-    idents = [campaign_ident(draft.accounts[draft.named]) for draft in drafts]
+    idents = [campaign_ident(draft.accounts[draft.named | draft.sliced]) for draft in drafts]
     names: dict[int, str] = {}
     met = np.zeros(len(flagged.event), dtype=bool)
     found = staged / output.WORK / "found.parquet"
     with pq.ParquetWriter(found, output.EXCHANGE_SCHEMA) as writer:
-        for batch, rows, at in _matches(flagged, met, read, request):
+        for batch, rows, at in _matches(flagged, met, read):
             keys, first = np.unique(flagged.account[at], return_index=True)
             names.update(zip(keys.tolist(), batch["account_id"].take(pa.array(rows[first])).to_pylist(), strict=True))
-            kept = flagged.named[at]
+            kept = flagged.listed[at]
             campaign = pa.array([idents[d] for d in flagged.draft[at[kept]]], pa.string())
             taken = batch.take(pa.array(rows[kept]))
             columns = [taken["event_id"], taken["account_id"], campaign]
@@ -51,7 +50,7 @@ def look_again(
     output.write_exchanges(staged, engine.sorted_exchanges(found))
     output.write_accounts(staged, flagged, drafts, idents, names, engine)
     output.write_activity(staged, flagged, concluded, idents, names)
-    output.write_campaigns(staged, flagged, drafts, idents)
+    output.write_campaigns(staged, flagged, drafts, idents, engine)
     return idents, len(flagged.event)
 
 
@@ -69,47 +68,33 @@ def campaign_ident(accounts: np.ndarray) -> str:
     return "c-" + hashlib.blake2b(accounts.astype("<u8").tobytes(), digest_size=8).hexdigest()
 
 
-def flagged_calls(engine: Embedded, concluded: Conclusion) -> Flagged:
-    """Return the calls of the campaigns' families by accounts that are named or under watch."""
-    drafts = concluded.campaigns
-    rows = engine.event_rows([family for draft in drafts for family in draft.families])
-    of_family = {family: index for index, draft in enumerate(drafts) for family in draft.families}
-    draft = np.array([of_family[int(family)] for family in rows["family"]], dtype=np.int64)
-    keep = np.zeros(len(draft), dtype=bool)
-    named = np.zeros(len(draft), dtype=bool)
-    for index, one in enumerate(drafts):
+def flagged_calls(calls: dict[str, np.ndarray], concluded: Conclusion) -> Flagged:
+    """Return the calls (Embedded.closest_calls) that belong to campaigns, with what becomes of their accounts."""
+    claims = concluded.claims
+    draft = np.zeros(len(calls["event_key"]), dtype=np.int64)
+    for family in np.unique(claims.family):
+        mine, claim = np.flatnonzero(calls["family"] == family), np.flatnonzero(claims.family == family)
+        place = np.searchsorted(claims.account[claim], calls["account_key"][mine])
+        draft[mine] = concluded.draft_of_claim[claim[place]]
+    named, sliced = (np.zeros(len(draft), dtype=bool) for _ in range(2))
+    for index, one in enumerate(concluded.campaigns):
         mine = np.flatnonzero(draft == index)
-        place = np.searchsorted(one.accounts, rows["account_key"][mine])
-        place = np.minimum(place, len(one.accounts) - 1)
-        inside = one.accounts[place] == rows["account_key"][mine]
-        keep[mine] = inside
-        named[mine] = inside & one.named[place]
-    # A call that carries two families of its campaign is one call; a named account's claim goes first.
-    order = np.lexsort((rows["family"], draft, ~named, rows["event_key"]))
-    order = order[keep[order]]
-    event = rows["event_key"][order]
-    order = order[np.concatenate([[True], event[1:] != event[:-1]])] if len(order) else order
-    return Flagged(
-        rows["event_key"][order],
-        rows["account_key"][order],
-        rows["time_us"][order],
-        rows["family"][order],
-        rows["output_tokens"][order],
-        rows["source"][order],
-        draft[order],
-        named[order],
-    )
+        place = np.searchsorted(one.accounts, calls["account_key"][mine])
+        named[mine], sliced[mine] = one.named[place], one.sliced[place]
+    columns = {name: calls[f"{name}_key"] for name in ("event", "account")}
+    columns |= {name: calls[name] for name in ("time_us", "family", "output_tokens", "source")}
+    return Flagged(**columns, draft=draft, named=named, sliced=sliced)
 
 
 def _matches(
-    flagged: Flagged, met: np.ndarray, read: ReadFacts, request: RunRequest
+    flagged: Flagged, met: np.ndarray, read: ReadFacts
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
     """Yield (batch, its flagged rows, their places in `flagged`), each flagged call once, and mark it in `met`."""
-    keys = TraceKeys.derive(request.key).identifiers
+    keys = TraceKeys.derive(read.request.key).identifiers
     sources = frozenset(int(source) for source in np.unique(flagged.source))
     if not len(flagged.event):
         return
-    for batch in flagged_batches(read, sources, request):
+    for batch in flagged_batches(read, sources):
         event = pseudonyms(batch["event_id"], keys)
         place = np.minimum(np.searchsorted(flagged.event, event), len(flagged.event) - 1)
         same = (flagged.event[place] == event) & (flagged.time_us[place] == batch["time"].cast(pa.int64()).to_numpy())
