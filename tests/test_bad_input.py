@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from stillwatch import cli
+from stillwatch.cli import main as cli
 
 Captured = pytest.CaptureFixture[str]
 
@@ -152,8 +152,8 @@ def test_a_pipe_or_a_device_is_refused_before_anybody_waits_for_it(name: str, tm
     assert not (tmp_path / "run").exists()
 
 
-CODE = "import sys; from stillwatch import cli; sys.exit(cli.run(sys.argv[1:]))"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+CODE = "import sys; from stillwatch.cli.main import run; sys.exit(run(sys.argv[1:]))"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
 
 
 def test_a_file_that_vanishes_while_another_is_read_ends_the_run_and_leaves_nothing(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch import __version__, cli
+from stillwatch import __version__
+from stillwatch.cli import main as cli
+from stillwatch.cli.options import DIALECTS
 from stillwatch.errors import Error
 
 Captured = pytest.CaptureFixture[str]
@@ -194,7 +196,7 @@ def test_explain_refuses_a_folder_that_is_no_run(tmp_path: Path, capsys: Capture
 def test_the_dialects_of_the_command_line_are_the_adapters() -> None:
     from stillwatch.adapters.choice import ADAPTERS
 
-    assert {adapter.DIALECT.ident for adapter in ADAPTERS} == set(cli.DIALECTS)
+    assert {adapter.DIALECT.ident for adapter in ADAPTERS} == set(DIALECTS)
 
 
 def test_the_engines_of_the_command_line_are_the_engines() -> None:
@@ -237,8 +239,8 @@ def test_an_error_names_its_place(capsys: Captured) -> None:
     )
 
 
-CODE = "import sys; from stillwatch import cli; sys.exit(cli.run(sys.argv[1:]))"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+CODE = "import sys; from stillwatch.cli.main import run; sys.exit(run(sys.argv[1:]))"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
 
 
 def test_a_reader_that_goes_away_hears_no_complaint() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stillwatch import cli
+from stillwatch.cli import main as cli
 from stillwatch.engines.run import detect
 from stillwatch.errors import Error
 from tests.engines.logs import WORLD, ActsAt, BrokenError, FailsAt, request

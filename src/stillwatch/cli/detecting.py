@@ -1,0 +1,197 @@
+"""What is done with a log: find campaigns, explain what was found, list what can be read."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stillwatch import config
+from stillwatch.cli.options import (
+    DIALECTS,
+    config_option,
+    console,
+    force_option,
+    json_option,
+    key_option,
+    many,
+    path,
+    print_json,
+    progress,
+    progress_option,
+)
+
+if TYPE_CHECKING:
+    from stillwatch.engines.contract import RunOutcome, RunRequest
+
+EXIT_CAMPAIGN = 10
+
+
+def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    mapped = dict(value.partition("=")[::2] for value in values)
+    if not all(column and path for column, path in mapped.items()):
+        raise click.BadParameter("expected COLUMN=PATH, for example account_id=tenant.id")
+    return mapped or None
+
+
+@click.command()
+@click.argument("events", nargs=-1, required=True)
+@many("--accounts", metavar="FILE", help="Account facts; may be repeated.")
+@path("--out", required=True, metavar="DIR", help="Where findings go.")
+@click.option(
+    "--format",
+    type=click.Choice(("auto", *DIALECTS)),
+    metavar="DIALECT",
+    help="auto or a dialect that `stillwatch formats` lists. [default: auto]",
+)
+@click.option("--engine", type=click.Choice(("embedded",)), help="Where the run happens. [default: embedded]")
+@click.option("--fdr", type=float, help="False-discovery rate of the campaigns. [default: 0.05]")
+@click.option("--seed", type=int, help="Seed of every random choice. [default: 0]")
+@click.option("--rejected-max", type=float, help="Share of bad records that ends a run. [default: 0.01]")
+@many(
+    "--field",
+    "fields",
+    metavar="COLUMN=PATH",
+    callback=_fields,
+    help="Fill a column from here in the record.",
+)
+@many("--companion", "companions", metavar="FILE", help="A file that Bedrock logs join: CloudTrail.")
+@click.option("--model-default", metavar="MODEL", help="The model of records that name none.")
+@key_option
+@config_option
+@force_option
+@json_option
+@progress_option
+@click.option("--fail-on-campaign", is_flag=True, help=f"Exit with {EXIT_CAMPAIGN} where one was found.")
+def detect(
+    events: tuple[str, ...],
+    accounts: tuple[str, ...],
+    out: Path,
+    config_file: Path | None,
+    force: bool,
+    as_json: bool,
+    no_progress: bool,
+    fail_on_campaign: bool,
+    **options: Any,
+) -> int:
+    """Find the campaigns in logs.
+
+    EVENTS are files, folders, globs or URLs of one log.
+
+    Exit status: 0 the run finished, whatever it found; 1 it could not; 2 wrong usage.
+
+    \b
+    Examples:
+      stillwatch detect logs --out run
+      stillwatch detect logs --accounts accounts.jsonl --key-file stillwatch.key --out run --force
+      stillwatch detect 'spans/*.jsonl' --format otel --field account_id=user.id --out spans-run
+      stillwatch detect logs --out run --force --json --no-progress --fail-on-campaign
+    """
+    from stillwatch.report import terminal
+
+    settings = config.load(config_file, os.environ, options)
+    outcome = run_detection(request_of(events, accounts, out, settings, force), no_progress)
+    if as_json:
+        print_json(terminal.summary_json(outcome.run_dir))
+    else:
+        terminal.summary(outcome.run_dir, console())
+    return EXIT_CAMPAIGN if fail_on_campaign and outcome.campaigns_count else 0
+
+
+def request_of(
+    events: tuple[str, ...], accounts: tuple[str, ...], out: Path, settings: config.Settings, force: bool
+) -> RunRequest:
+    """Return what a run is asked, from settings that every source has been merged into."""
+    from stillwatch.adapters.contract import ReadSettings
+    from stillwatch.adapters.source import list_files
+    from stillwatch.engines.contract import RunRequest
+    from stillwatch.pseudonym import UNKEYED
+
+    return RunRequest(
+        events=events,
+        accounts=accounts,
+        out=out,
+        format=settings.format,
+        engine=settings.engine,
+        fdr=settings.fdr,
+        seed=settings.seed,
+        rejected_max=settings.rejected_max,
+        read=ReadSettings(
+            fields=settings.fields,
+            model_default=settings.model_default,
+            sampled_weight=settings.sampled_weight,
+            companions=tuple(list_files(settings.companions)) if settings.companions else (),
+            body_root=settings.body_root,
+        ),
+        key=config.read_key(settings.key_file) or UNKEYED,
+        force=force,
+    )
+
+
+def run_detection(request: RunRequest, no_progress: bool) -> RunOutcome:
+    """Run detection with the report as observer, and tell whoever waits how far it is."""
+    from stillwatch.engines import run as engine
+    from stillwatch.report.reporter import Reporter
+
+    with progress(no_progress) as told:
+        return engine.detect(request, told, Reporter())
+
+
+@click.command()
+@click.argument("name")
+@path("--run", "run_dir", required=True, metavar="DIR", help="The folder that detect wrote.")
+@key_option
+@config_option
+@json_option
+def explain(name: str, run_dir: Path, key_file: str | None, config_file: Path | None, as_json: bool) -> None:
+    """Say why a campaign or an account was found, or not.
+
+    NAME is a campaign's id, six of its first digits or more, or an account's id.
+
+    \b
+    Examples:
+      stillwatch explain acct-unknown --run run
+      stillwatch explain acct-unknown --run run --json
+    """
+    import pyarrow as pa
+
+    from stillwatch.kernels.pseudonyms import pseudonyms
+    from stillwatch.kernels.tracer import TraceKeys
+    from stillwatch.pseudonym import UNKEYED
+    from stillwatch.report import explain as report
+
+    settings = config.load(config_file, os.environ, {"key_file": key_file})
+    keys = TraceKeys.derive(config.read_key(settings.key_file) or UNKEYED)
+    account_key = int(pseudonyms(pa.array([name]), keys.identifiers)[0])
+    explanation = report.explain(run_dir, name, account_key)
+    if as_json:
+        print_json(asdict(explanation))
+    else:
+        report.show(explanation, console())
+
+
+@click.command()
+@click.argument("dialect", required=False, type=click.Choice(DIALECTS))
+@json_option
+def formats(dialect: str | None, as_json: bool) -> None:
+    """List the dialects of logs and what each carries.
+
+    \b
+    Examples:
+      stillwatch formats
+      stillwatch formats gateway
+      stillwatch formats --json
+    """
+    from stillwatch.adapters.choice import ADAPTERS, adapter_named
+    from stillwatch.report import dialects
+
+    shown = [adapter_named(dialect).DIALECT] if dialect else [adapter.DIALECT for adapter in ADAPTERS]
+    if as_json:
+        print_json([dialects.as_json(each) for each in shown])
+    elif dialect:
+        dialects.card(shown[0], console())
+    else:
+        dialects.matrix(shown, console())
