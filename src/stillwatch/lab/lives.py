@@ -63,6 +63,8 @@ def spend_weeks(actors: Sequence[Actor], ground: Ground) -> None:
         left = [WEEKEND.get(crowd.name, 1.0) if (day - FIRST_SATURDAY) % 7 < 2 else 1.0 for day in range(days)]
         crowd.present = rng.random((days, len(share))) < share * np.array(left)[:, None]
         rate = crowd.habit["rate"]
+        if not (rate * crowd.present).any():
+            crowd.present[:] = True
         crowd.habit["rate"] = rate * (PRESENCE_MEAN * days * rate.sum() / (rate * crowd.present).sum())
         _ban_some(rng, crowd.roster, ground)
 

@@ -96,7 +96,11 @@ class Scenario:
         campaign = self.full.at(scale, days)
         calls = round(campaign.calls / self.share)
         return replace(
-            self, calls=calls, hours=24 * campaign.days, campaigns=(campaign,), lookalikes=_neighbours(campaign.days)
+            self,
+            calls=calls,
+            hours=24 * campaign.days,
+            campaigns=(campaign,),
+            lookalikes=_neighbours(campaign.days, calls),
         )
 
 
@@ -149,10 +153,14 @@ _BENCH_CAMPAIGNS: tuple[Spec, ...] = (
 )
 
 
-def _neighbours(days: int) -> tuple[Spec, ...]:
+NEIGHBOURS_FROM_CALLS = 100_000
+"""Around a smaller world's campaign the look-alikes are smaller too."""
+
+
+def _neighbours(days: int, calls: int) -> tuple[Spec, ...]:
     """Return a handful of small look-alikes; those who come every day are smaller where there are more days."""
     each = 1.0 / days**0.5
-    return (
+    usual: tuple[Spec, ...] = (
         Harness("harness", accounts=150, calls_each=14.0 * each),
         Classroom("classroom", accounts=80),
         Evaluation("evaluation", accounts=20, calls_each=80.0),
@@ -162,6 +170,7 @@ def _neighbours(days: int) -> tuple[Spec, ...]:
         BatchJob("judge-pipeline", accounts=6, calls_each=200.0, judge=True),
         Viral("viral", accounts=200, calls_each=3.0 * each),
     )
+    return tuple(_grown(spec, min(calls / NEIGHBOURS_FROM_CALLS, 1.0), 0, 1) for spec in usual)
 
 
 def around(campaign: Harvest, title: str, share: float = 0.1, release_hour: float = 0.0) -> Scenario:

@@ -25,6 +25,9 @@ SLOT_CALLS_MAX = 400_000
 
 BATCH_ROWS = 16_384
 
+HONEST_MIN = 0.02
+"""Share of the calls that honest accounts make at least, however many the groups of a small world want."""
+
 TRUTH_CALL_SCHEMA = pa.schema([("event_id", pa.string()), ("campaign", pa.string())])
 TRUTH_ACCOUNT_SCHEMA = pa.schema(
     [("account_id", pa.string()), ("class", pa.string()), ("group", pa.string()), ("campaign", pa.string())]
@@ -149,7 +152,7 @@ def simulate(scenario: Scenario, seed: int, calls: int) -> World:
     groups = [spec.settle(ground) for spec in specs]
     known = [lives.expected_calls(group, ground) for group in groups]
     taken = sum(spec.calls if made is None else made for spec, made in zip(specs, known, strict=True))
-    honest = max(calls - taken, 0.0)
+    honest = max(calls - taken, HONEST_MIN * calls)
     tiers = population.settle(ground, honest * 24.0 / scenario.hours / lives.PRESENCE_MEAN)
     lives.spend_weeks(tiers, ground)
     return World(scenario, seed, calls, ground, (*tiers, *groups))

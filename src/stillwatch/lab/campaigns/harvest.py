@@ -95,8 +95,8 @@ class Rhythm:
         if self.ticks:
             hour = np.floor(hour * self.ticks / 24.0) * 24.0 / self.ticks + rng.exponential(0.01, count)
         time = day * 24.0 + hour
-        if window != (0.0, 1.0):
-            time = np.clip(time, first * 24.0, last * 24.0 - 1e-3)
+        outside = (time < first * 24.0) | (time >= last * 24.0)
+        time[outside] = rng.uniform(first * 24.0, last * 24.0, int(outside.sum()))
         return np.sort(ground.start_us + (np.minimum(time, ground.hours - 1e-3) * HOUR_US).astype(np.int64))
 
 

@@ -195,8 +195,9 @@ LEDGER: tuple[Entry, ...] = (
         "stolen credentials, rotated over product channels: perception tasks", C14,
         replace(
             _full(14, C14, 5_000, 91, (
-                Task("hv_percept", 0.8, PERCEPTION, topic_count=8),
-                Task("hv_reveal", 0.2, Profile(tools=RESEARCH_TOOLS, max_tokens=8_192, output=(1_200.0, 0.7))),
+                Task("hv_percept", 0.8, PERCEPTION, topic_count=8, window=(0.35, 1.0)),
+                Task("hv_reveal", 0.2, Profile(tools=RESEARCH_TOOLS, max_tokens=8_192, output=(1_200.0, 0.7)),
+                     window=(0.35, 1.0)),
             )),
             origin=Origin(PRIVATE.styles, stolen=True), cover=0.06, roam=(0, 1, 2, 3, 4), unevenness=0.8,
             rhythm=Rhythm(((0.0, 24.0, 1.0),)),

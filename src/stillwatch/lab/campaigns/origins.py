@@ -113,7 +113,14 @@ SWARM = Origin((FREE,), per_card=0, per_block=0, signup_days=6.0, waves=3, dispo
 VIRTUAL = Origin(per_card=6.0, per_block=0, signup_days=14.0)
 """Home proxies, throw-away mail, virtual cards that a few accounts share."""
 
-MIXED = Origin((CONSUMER, API_CUSTOMER, BUSINESS), per_card=25.0, per_block=0, signup_days=0, disposable=0.1, clients=0)
+MIXED = Origin(
+    (CONSUMER, replace(DEVELOPER, paid=1.0), BUSINESS),
+    per_card=25.0,
+    per_block=0,
+    signup_days=0,
+    disposable=0.1,
+    clients=0,
+)
 """Account types of every sort, on every path."""
 
 

@@ -134,6 +134,7 @@ RULES: dict[str, tuple[str, ...]] = {
     "rc_key_sure": ("belief", "weight", "certainty", "credence", "margin"),
     "rc_key_end": ("upshot", "closing", "finding", "landing", "resolution", "yield_text"),
     "rc_key_part": ("move", "rung", "stone", "link", "leg"),
+    "rc_signed": ("{hv_foreword@account}\n\n{rc_task@call}",),
     "rc_task": (
         "{rc_persona@call} {rc_clause@call} {rc_extra@call}\n\n{rc_subject@call} {rc_problem@call}\n\n{rc_back@call}",
         "{rc_problem@call}\n\n{rc_persona@call} {rc_clause@call} {rc_back@call}",
