@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from stillwatch.errors import Error
 from stillwatch.lab.campaigns.ledger import LEDGER, Entry
 from stillwatch.lab.lives import NEW_MODEL
 from stillwatch.lab.roster import DAY_US, PATHS
@@ -155,3 +156,22 @@ def test_c14_uses_accounts_with_a_history_from_elsewhere_and_over_all_channels()
     assert not before["address"].any()
     assert mine.work["address"].all()
     assert len(np.unique(mine.work["path"])) == 5
+
+
+def test_the_search_for_a_way_is_new_each_time_mostly_refused_and_ends_in_one_wording() -> None:
+    day = small(scenario_named("ledger-exploration"))
+    events = day.events.filter(pc.is_in(day.events["event_id"], value_set=pa.array(list(day.told))))
+    hour = (events["time"].cast(pa.int64()).to_numpy() - START_US) / HOUR_US
+    texts = np.array(events["input_text"].to_pylist())
+    refused = events["refused"].to_numpy(zero_copy_only=False)
+    early, late = hour < 36.0, hour >= 36.5
+    assert len(set(texts[early])) > 0.9 * early.sum()
+    assert abs(refused[early].mean() - 0.7) < 0.06
+    assert refused[late].mean() < 0.25
+    assert len({text[:60] for text in texts[late]}) == 1
+
+
+def test_a_scenario_of_one_size_says_so() -> None:
+    with pytest.raises(Error) as caught:
+        scenario_named("demo").at(0.5)
+    assert caught.value.ident == "scenario-has-one-size"

@@ -90,9 +90,17 @@ class Scenario:
     def at(self, scale: float = 1.0, days: int | None = None) -> Scenario:
         """Return it with `scale` times the accounts and exchanges of its full campaign, over fewer days.
 
-        What an account does in a day, and its habits, stay what they are.
+        What an account does in a day, and its habits, stay what they are. The campaign's plan is held in
+        memory, about 100 bytes a call.
+
+        Raises:  Error("scenario-has-one-size").
         """
-        assert self.full is not None, "only a scenario with a full campaign can be scaled"
+        if self.full is None:
+            raise Error(
+                "scenario-has-one-size",
+                f"{self.name} hides no published campaign that could be scaled",
+                hint="choose its size with --calls, or a scenario whose name begins with ledger- or evasion-",
+            )
         campaign = self.full.at(scale, days)
         calls = round(campaign.calls / self.share)
         return replace(

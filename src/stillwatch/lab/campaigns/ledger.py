@@ -57,7 +57,8 @@ class Entry:
 
 
 def _full(number: int | str, published: Published, accounts: int, days: int, tasks: tuple[Task, ...]) -> Harvest:
-    return Harvest(f"ledger-c{number}", accounts, published.exchanges / accounts, days, tasks)
+    name = f"ledger-c{number}" if str(number)[0].isdigit() else f"ledger-{number}"
+    return Harvest(name, accounts, published.exchanges / accounts, days, tasks)
 
 
 C2 = Published(0, 150_000, 0, FEB, "225 accounts (the three campaigns' 667 exchanges an account), 30 days")
@@ -73,6 +74,7 @@ C10 = Published(273, 3_400_000, 17, SEP, "cards and address blocks")
 C11 = Published(1_500, 400_000, 20, SEP, "20,000 end users, half of them named")
 C13 = Published(4_000, 16_000, 2, "report of 30 Sep 2026", "a tenth of the calls is harvested within the window")
 C14 = Published(0, 100_000_000, 91, "report of 9 Sep 2026", "5,000 accounts for thousands, 91 days for a quarter")
+EXPLORATION = Published(0, 12_000, 0, SEP, "12 accounts, 2 days, a fifth of the calls after the search is over")
 
 _FETCH = Task("hv_repository", 0.75, AGENTIC_REASONING, CODE_TOPICS, turns=2.0, steps=4.0, follow="hv_onward",
               systems=("hv_repository_system",))  # fmt: skip
@@ -202,5 +204,15 @@ LEDGER: tuple[Entry, ...] = (
             origin=Origin(PRIVATE.styles, stolen=True), cover=0.06, roam=(0, 1, 2, 3, 4), unevenness=0.8,
             rhythm=Rhythm(((0.0, 24.0, 1.0),)),
         ), 0.01, 3,
+    ),
+    Entry(
+        "thousands of ways to ask for sealed reasoning, most refused, then the one that works", EXPLORATION,
+        replace(
+            _full("exploration", EXPLORATION, 12, 2, (
+                Task("hv_attempt", 0.8, replace(SIBLING, refusal=0.7), presents=True, window=(0.0, 0.75)),
+                Task("hv_unseal_item", 0.2, SIBLING, presents=True, window=(0.75, 1.0)),
+            )),
+            origin=Origin(per_card=4.0, per_block=0),
+        ), 1.0, 2,
     ),
 )  # fmt: skip
