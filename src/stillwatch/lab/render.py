@@ -14,7 +14,7 @@ from stillwatch.lab import network
 from stillwatch.lab.grammar import Rows
 from stillwatch.lab.roster import PATHS, hex_text, picked
 from stillwatch.lab.streams import Keys, Numbers, mix, normal, unit
-from stillwatch.lab.traffic import Ints, Profile, Records, topic_of
+from stillwatch.lab.traffic import Ints, Profile, Records, block_key, topic_of
 from stillwatch.lab.words.language import language
 
 BYTES_PER_TOKEN = 4.2
@@ -79,6 +79,7 @@ class Renderer:
         address = self._address(calls, held, event_keys)
         presented, issued = _blocks(calls, event_keys, self._reasons[calls["profile"]] & good)
         agents, prints, _ = network.clients()
+        agent, tls = _client(calls, held)
         columns: dict[str, pa.Array] = {
             "event_id": hex_text(event_keys, "evt_"),
             "time": pa.array(calls["time"].astype("M8[us]")),
@@ -87,11 +88,11 @@ class Renderer:
             "credential_id": hex_text(calls["credential"], "key_", null_zero=True),
             "end_user_id": hex_text(calls["end_user"], "user_", null_zero=True),
             "session_id": hex_text(calls["session"], "ses_", null_zero=True),
-            "access_path": picked(PATHS, held["path"]),
+            "access_path": picked(PATHS, np.where(calls["path"] > 0, calls["path"] - 1, held["path"])),
             "client_ip": network.address_text(address),
             "client_asn": pa.array(network.network_of(address)),
-            "tls_fingerprint": prints.take(pa.array(held["tls"])),
-            "user_agent": agents.take(pa.array(held["agent"])),
+            "tls_fingerprint": prints.take(pa.array(tls)),
+            "user_agent": agents.take(pa.array(agent, mask=agent < 0)),
             "response_model": asked["response_model"],
             "operation": pa.repeat("chat", len(calls)),
             "system_prompt": system,
@@ -136,7 +137,8 @@ class Renderer:
         key = np.where(calls["session"] > 0, calls["session"], event_keys)
         wandering = (unit(key, 21) ** 2 * held["span"]).astype(np.uint32)
         away = (held["other_address"] > 0) & (unit(key, 22) < 0.25)
-        address: npt.NDArray[np.uint32] = np.where(away, held["other_address"], held["address"] + wandering)
+        own = np.where(away, held["other_address"], held["address"] + wandering)
+        address: npt.NDArray[np.uint32] = np.where(calls["address"] > 0, calls["address"], own)
         return address
 
     def _outcome(self, calls: Records, keys: Keys, system_bytes: Ints, text_bytes: Ints) -> _Outcome:
@@ -176,19 +178,31 @@ class Renderer:
         return picked(("stop", "length", "content_filter", "tool_calls"), which)
 
 
+def _client(calls: Records, held: Records) -> tuple[Ints, Ints]:
+    """Return the user agent and the TLS fingerprint of each call: the account's own, or the one that the call names."""
+    named = calls["agent"] > 0
+    tls: Ints = np.where(named, (calls["agent"] - 1) * network.FINGERPRINTS_EACH, held["tls"]).astype(np.int64)
+    agent: Ints = np.where(calls["agent"] == 0, held["agent"], calls["agent"] - named).astype(np.int64)
+    return agent, tls
+
+
 def _bytes(texts: pa.StringArray) -> Ints:
     lengths: Ints = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False).astype(np.int64)
     return lengths
 
 
 def _blocks(calls: Records, keys: Keys, reasons: npt.NDArray[np.bool_]) -> tuple[pa.ListArray, pa.ListArray]:
-    """Return the opaque reasoning blocks: each turn issues one, the conversation's later calls present it."""
+    """Return the opaque reasoning blocks: each turn issues one, the conversation's later calls present it.
+
+    A call that brings a block from elsewhere presents that one instead.
+    """
     session = np.where(calls["session"] > 0, calls["session"], keys)
-    turn, step = calls["turn"].astype(np.uint64), calls["step"]
+    turn, step, brought = calls["turn"].astype(np.int64), calls["step"], calls["block"]
     issues = reasons & (step == 0)
-    presents = reasons & ((step > 0) | (calls["turn"] > 0))
-    before = np.where(step > 0, turn, turn - np.uint64(1))
-    return _lists(presents, mix(session, before)), _lists(issues, mix(session, turn))
+    presents = (reasons & ((step > 0) | (turn > 0))) | (brought > 0)
+    before = np.where(step > 0, turn, turn - 1)
+    presented = np.where(brought > 0, brought, block_key(session, before))
+    return _lists(presents, presented), _lists(issues, block_key(session, turn))
 
 
 def _lists(some: npt.NDArray[np.bool_], values: Keys) -> pa.ListArray:

@@ -11,8 +11,11 @@ from stillwatch.lab.streams import mix
 from stillwatch.lab.words import (
     elicitation,
     general,
+    harvest,
     life,
     prompts,
+    recast,
+    relayed,
     science,
     sentences,
     templates,
@@ -29,7 +32,8 @@ TOPICS = (
 SOFTWARE, DATA, FINANCE, LAW, HEALTH, BIOLOGY, PHYSICS, LOGISTICS, MARKETING, EDUCATION, COOKING, FICTION = range(12)
 
 RULE_SETS = (
-    sentences.RULES, prompts.RULES, templates.RULES, workloads.RULES, elicitation.RULES
+    sentences.RULES, prompts.RULES, templates.RULES, workloads.RULES, elicitation.RULES,
+    harvest.RULES, recast.RULES, relayed.RULES,
 )  # fmt: skip
 
 
