@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.lab import network
+from stillwatch.lab.corpus import with_prompts
 from stillwatch.lab.grammar import Rows
 from stillwatch.lab.roster import PATHS, hex_text, picked
 from stillwatch.lab.streams import Keys, Numbers, mix, normal, unit
@@ -46,8 +47,8 @@ class _Outcome:
 class Renderer:
     """Writes batches of events for one world's accounts and profiles."""
 
-    def __init__(self, roster: Records, profiles: list[Profile]) -> None:
-        self._roster = roster
+    def __init__(self, roster: Records, profiles: list[Profile], prompts: pa.StringArray | None = None) -> None:
+        self._roster, self._prompts = roster, prompts
         self._asked = pa.table(
             {
                 "request_model": pa.array([p.model for p in profiles], pa.string()),
@@ -77,6 +78,7 @@ class Renderer:
         outcome = self._outcome(calls, event_keys, _bytes(system), _bytes(text))
         good = calls["status"] == 200
         address = self._address(calls, held, event_keys)
+        agent, tls = _client(calls, held)
         presented, issued = _blocks(calls, event_keys, self._reasons[calls["profile"]] & good)
         agents, prints, _ = network.clients()
         columns: dict[str, pa.Array] = {
@@ -90,8 +92,8 @@ class Renderer:
             "access_path": picked(PATHS, held["path"]),
             "client_ip": network.address_text(address),
             "client_asn": pa.array(network.network_of(address)),
-            "tls_fingerprint": prints.take(pa.array(held["tls"])),
-            "user_agent": agents.take(pa.array(held["agent"])),
+            "tls_fingerprint": prints.take(pa.array(tls, mask=agent < 0)),
+            "user_agent": agents.take(pa.array(agent, mask=agent < 0)),
             "response_model": asked["response_model"],
             "operation": pa.repeat("chat", len(calls)),
             "system_prompt": system,
@@ -117,7 +119,8 @@ class Renderer:
     def _user_text(self, calls: Records, account: Keys) -> pa.StringArray:
         keys = np.stack([calls["draw"], calls["item"], account, calls["author"]])
         root, topic = calls["form"].astype(np.int64), calls["topic"].astype(np.int64)
-        return language().write(Rows(root, topic, topic_of(account), keys))
+        texts = language().write(Rows(root, topic, topic_of(account), keys))
+        return texts if self._prompts is None else with_prompts(texts, calls, self._prompts)
 
     def _system_text(self, calls: Records, account: Keys) -> pa.StringArray:
         """Write each system prompt once for the calls that share it: it is the account's, not the call's."""
@@ -137,7 +140,7 @@ class Renderer:
         wandering = (unit(key, 21) ** 2 * held["span"]).astype(np.uint32)
         away = (held["other_address"] > 0) & (unit(key, 22) < 0.25)
         address: npt.NDArray[np.uint32] = np.where(away, held["other_address"], held["address"] + wandering)
-        return address
+        return np.where(calls["address"] > 0, calls["address"], address)
 
     def _outcome(self, calls: Records, keys: Keys, system_bytes: Ints, text_bytes: Ints) -> _Outcome:
         good = calls["status"] == 200
@@ -174,6 +177,14 @@ class Renderer:
         tooled = self._tooled[calls["profile"]] & (unit(mix(calls["draw"], calls["step"].astype(np.uint64)), 40) < 0.7)
         which = np.where(~good, -1, np.where(outcome.refused, 2, np.where(outcome.cut, 1, np.where(tooled, 3, 0))))
         return picked(("stop", "length", "content_filter", "tool_calls"), which)
+
+
+def _client(calls: Records, held: Records) -> tuple[Ints, Ints]:
+    """Return the user agent and the TLS fingerprint of each call: the account's own, or the one that the call names."""
+    named = calls["agent"] > 0
+    tls: Ints = np.where(named, (calls["agent"] - 1) * network.FINGERPRINTS_EACH, held["tls"]).astype(np.int64)
+    agent: Ints = np.where(calls["agent"] == 0, held["agent"], calls["agent"] - named).astype(np.int64)
+    return agent, tls
 
 
 def _bytes(texts: pa.StringArray) -> Ints:

@@ -13,6 +13,7 @@ from stillwatch.lab.campaigns.compact import Compact
 from stillwatch.lab.campaigns.injected import Injected
 from stillwatch.lab.campaigns.pool import Pool
 from stillwatch.lab.campaigns.swarm import Swarm
+from stillwatch.lab.changes import Release
 from stillwatch.lab.lookalikes.batch_job import BatchJob
 from stillwatch.lab.lookalikes.classroom import Classroom
 from stillwatch.lab.lookalikes.enterprise import Enterprise
@@ -20,6 +21,7 @@ from stillwatch.lab.lookalikes.evaluation import Evaluation
 from stillwatch.lab.lookalikes.harness import Harness
 from stillwatch.lab.lookalikes.reseller import Reseller
 from stillwatch.lab.lookalikes.viral import Viral
+from stillwatch.lab.lookalikes.white_label import WhiteLabel
 from stillwatch.lab.traffic import Actor, Ground
 
 START_US = 1_789_430_400_000_000
@@ -60,6 +62,8 @@ class Scenario:
     campaigns: tuple[Spec, ...] = ()
     scales: bool = False
     hours: int = 24
+    release: Release | None = None
+    """A new model that comes out during the window."""
 
     def cast(self, calls: int) -> tuple[Spec, ...]:
         """Return the groups of a world of `calls` calls.
@@ -97,7 +101,8 @@ _DEMO_LOOKALIKES: tuple[Spec, ...] = (
     Classroom(),
     Evaluation(),
     Enterprise(),
-    Reseller(),
+    Reseller(accounts=1),
+    WhiteLabel(accounts=1, calls_each=2_500.0),
     BatchJob("nightly-batch"),
     BatchJob("judge-pipeline", accounts=6, judge=True),
     Viral(),
@@ -111,8 +116,9 @@ _BENCH_LOOKALIKES: tuple[Spec, ...] = (
     Evaluation("evaluation", accounts=240, organisations=12, calls_each=120.0),
     Evaluation("evaluation-small", accounts=20),
     Enterprise("enterprise", accounts=500, calls_each=25.0),
-    Enterprise("university", accounts=1_200, calls_each=6.0, exits=8),
-    Reseller("reseller", accounts=4, calls_each=8_000.0),
+    Enterprise("university", accounts=1_200, calls_each=6.0, exits=8, campus=True),
+    Reseller("reseller", accounts=2, calls_each=8_000.0),
+    WhiteLabel("white-label", accounts=2, calls_each=8_000.0),
     BatchJob("nightly-batch", accounts=60, calls_each=350.0),
     BatchJob("judge-pipeline", accounts=60, calls_each=350.0, judge=True),
     Viral("viral", accounts=4_000, calls_each=3.0, which=1),

@@ -26,11 +26,12 @@ CALL = np.dtype(
         ("time", "i8"), ("account", "i4"), ("form", "i4"), ("system", "i4"), ("topic", "i1"),
         ("profile", "i4"), ("turn", "i4"), ("step", "i4"), ("status", "i4"), ("organised", "?"),
         ("draw", "u8"), ("item", "u8"), ("author", "u8"), ("session", "u8"), ("end_user", "u8"),
-        ("credential", "u8"),
+        ("credential", "u8"), ("agent", "i4"), ("address", "u4"),
     ]
 )  # fmt: skip
 """One call. `draw`, `item` and `author` are the keys of the grammar's scopes call, item and template;
-`organised` marks the calls of a campaign; 0 stands for no session, end user or credential."""
+`organised` marks the calls of a campaign; 0 stands for no session, end user or credential. `address`, and
+`agent` (an index from 1, -1 for none), replace the account's own where they are not 0."""
 
 HABIT = np.dtype([("rate", "f8"), ("variation", "f8"), ("from_hour", "f8"), ("hours", "f8")])
 """How an account spreads its day: sessions a day, coefficient of variation of the gaps, active hours."""

@@ -50,6 +50,7 @@ class World:
     ground: Ground
     actors: tuple[Actor, ...]
     batch_rows: int = BATCH_ROWS
+    prompts: pa.StringArray | None = None
     _first: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class World:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the log in order of time, each batch with the calls in it that campaigns made."""
-        renderer = Renderer(self._roster(), self.ground.profiles)
+        renderer = Renderer(self._roster(), self.ground.profiles, self.prompts)
         names = pa.array([actor.name for actor in self.actors], pa.string())
         for slot, calls in self._slots():
             keys = self._event_keys(slot, len(calls))
@@ -129,16 +130,19 @@ class World:
         return np.concatenate([actor.roster for actor in self.actors])
 
 
-def simulate(scenario: Scenario, seed: int, calls: int) -> World:
+def simulate(scenario: Scenario, seed: int, calls: int, prompts: pa.StringArray | None = None) -> World:
     """Settle the population of a world of about `calls` calls (within 5 % at 100,000 and more).
+
+    `prompts` stand in for the grammar's free texts (`lab/corpus.py`).
 
     Raises:  Error("calls-too-few").
     """
     ground = Ground(seed, START_US, scenario.hours)
     specs = scenario.cast(calls)
     honest = max(calls - sum(spec.calls for spec in specs), 0.0)
-    actors = (*population.settle(ground, honest * 24.0 / scenario.hours), *(s.settle(ground) for s in specs))
-    return World(scenario, seed, calls, ground, actors)
+    tiers = population.settle(ground, honest * 24.0 / scenario.hours, scenario.release)
+    actors = (*tiers, *(s.settle(ground) for s in specs))
+    return World(scenario, seed, calls, ground, actors, prompts=prompts)
 
 
 __all__ = ["EVENT_SCHEMA", "Chunk", "World", "simulate"]

@@ -11,10 +11,13 @@ from stillwatch.lab.streams import mix
 from stillwatch.lab.words import (
     elicitation,
     general,
+    licensed,
     life,
     prompts,
+    research,
     science,
     sentences,
+    services,
     templates,
     work,
     workloads,
@@ -29,7 +32,8 @@ TOPICS = (
 SOFTWARE, DATA, FINANCE, LAW, HEALTH, BIOLOGY, PHYSICS, LOGISTICS, MARKETING, EDUCATION, COOKING, FICTION = range(12)
 
 RULE_SETS = (
-    sentences.RULES, prompts.RULES, templates.RULES, workloads.RULES, elicitation.RULES
+    sentences.RULES, prompts.RULES, templates.RULES, workloads.RULES, elicitation.RULES,
+    services.RULES, research.RULES, licensed.RULES,
 )  # fmt: skip
 
 
