@@ -1,21 +1,18 @@
-"""What happens to an actor's calls after they are drawn: accounts come and go, a new model is out."""
+"""What happens to an actor's calls after they are drawn; above all, accounts come and go."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from stillwatch.lab.roster import DAY_US
-from stillwatch.lab.streams import Numbers, unit
-from stillwatch.lab.traffic import HOUR_US, Actor, Crowd, Ground, Ints, Records, Slot
+from stillwatch.lab.streams import Numbers
+from stillwatch.lab.traffic import HOUR_US, Actor, Ground, Ints, Records, Slot
 
 Change = Callable[[Records], Records]
 """A pure function of each call: the same whatever calls stand beside it."""
-
-NEW_MODEL = "aurora-5"
-"""The model that comes out during a window; nobody can call it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,46 +105,4 @@ def draw_lives(rng: np.random.Generator, roster: Records, ground: Ground, new: f
     until = since + (np.minimum(left, 2.0 * days + 1.0) * DAY_US).astype(np.int64)
     closed = np.flatnonzero((until < end_us) & (rng.random(count) < CLOSED))
     roster["closed"][closed] = until[closed]
-    roster["key"][closed] |= np.uint64(1)  # an odd key: closed by its user, not by the provider
     return Lives(since, until)
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """A new model is out at an hour of the window, and the population tries it.
-
-    `tried` is the share of consumers, developers and companies that ever do, each for the first time
-    `spread_hours` after the release on average; at first `keen` of a tester's sessions go to the new
-    model, later `stays`, and the way from the one to the other takes about `fade_days`.
-    Source:  the shape is our assumption; that accounts flock to a new model on its first day is why
-             "moved to the new model within a day" is listed among indicators of distillation.
-    """
-
-    model: str = NEW_MODEL
-    at_hour: float = 10.0
-    tried: tuple[float, float, float] = (0.5, 0.45, 0.12)
-    spread_hours: float = 9.0
-    keen: float = 0.7
-    stays: float = 0.2
-    fade_days: float = 1.5
-
-
-def trying(release: Release, tried: float, crowd: Crowd, rng: np.random.Generator) -> Change:
-    """Return the change that sends some sessions of some of the crowd's accounts to the new model."""
-    ground, count = crowd.ground, len(crowd.roster)
-    first = ground.at(release.at_hour) + (rng.exponential(release.spread_hours, count) * HOUR_US).astype(np.int64)
-    first[rng.random(count) >= tried] = np.iinfo(np.int64).max
-    used = np.unique(crowd.profile)
-    moved = np.arange(len(ground.profiles))
-    moved[used] = [ground.profile(replace(ground.profiles[number], model=release.model)) for number in used.tolist()]
-
-    def change(calls: Records) -> Records:
-        since = calls["time"] - first[calls["account"]]
-        days = np.maximum(since, 0) / DAY_US
-        pull = release.stays + (release.keen - release.stays) * np.exp(-days / release.fade_days)
-        session = np.where(calls["session"] > 0, calls["session"], calls["draw"])
-        moves = (since >= 0) & (unit(session, 60) < pull)
-        calls["profile"][moves] = moved[calls["profile"][moves]]
-        return calls
-
-    return change

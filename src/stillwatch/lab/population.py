@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.lab import habits
-from stillwatch.lab.changes import Altered, Change, Lives, Release, draw_lives, fit, trying
+from stillwatch.lab.changes import Altered, Lives, draw_lives, fit
 from stillwatch.lab.roster import BUSINESS, CONSUMER, DEVELOPER, Style, enrol
 from stillwatch.lab.traffic import RETRIES, Actor, Crowd, Ground, Kind, Records
 
@@ -56,16 +56,10 @@ TIERS = (
 medians are scaled down from its tenants, which are the top clients of one vendor."""
 
 
-def settle(ground: Ground, calls: float, release: Release | None = None) -> list[Actor]:
+def settle(ground: Ground, calls: float) -> list[Actor]:
     """Return the tiers, sized so that together they make about `calls` calls a day, on each day of the window."""
-    settled: list[Actor] = []
-    for tier, tried in zip(TIERS, release.tried if release else (0.0, 0.0, 0.0), strict=True):
-        crowd, lives = _settle_tier(tier, ground, calls * tier.share / (1.0 + RETRIES))
-        changes: tuple[Change, ...] = (lives,)
-        if release:
-            changes += (trying(release, tried, crowd, ground.rng("release", tier.name)),)
-        settled.append(Altered(crowd, changes))
-    return settled
+    settled = [_settle_tier(tier, ground, calls * tier.share / (1.0 + RETRIES)) for tier in TIERS]
+    return [Altered(crowd, (lives,)) for crowd, lives in settled]
 
 
 def _settle_tier(tier: Tier, ground: Ground, calls: float) -> tuple[Crowd, Lives]:

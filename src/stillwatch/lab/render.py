@@ -15,7 +15,7 @@ from stillwatch.lab.corpus import with_prompts
 from stillwatch.lab.grammar import Rows
 from stillwatch.lab.roster import PATHS, hex_text, picked
 from stillwatch.lab.streams import Keys, Numbers, mix, normal, unit
-from stillwatch.lab.traffic import Ints, Profile, Records, topic_of
+from stillwatch.lab.traffic import Ints, Profile, Records, block_key, topic_of
 from stillwatch.lab.words.language import language
 
 BYTES_PER_TOKEN = 4.2
@@ -78,9 +78,9 @@ class Renderer:
         outcome = self._outcome(calls, event_keys, _bytes(system), _bytes(text))
         good = calls["status"] == 200
         address = self._address(calls, held, event_keys)
-        agent, tls = _client(calls, held)
         presented, issued = _blocks(calls, event_keys, self._reasons[calls["profile"]] & good)
         agents, prints, _ = network.clients()
+        agent, tls = _client(calls, held)
         columns: dict[str, pa.Array] = {
             "event_id": hex_text(event_keys, "evt_"),
             "time": pa.array(calls["time"].astype("M8[us]")),
@@ -89,7 +89,7 @@ class Renderer:
             "credential_id": hex_text(calls["credential"], "key_", null_zero=True),
             "end_user_id": hex_text(calls["end_user"], "user_", null_zero=True),
             "session_id": hex_text(calls["session"], "ses_", null_zero=True),
-            "access_path": picked(PATHS, held["path"]),
+            "access_path": picked(PATHS, np.where(calls["path"] > 0, calls["path"] - 1, held["path"])),
             "client_ip": network.address_text(address),
             "client_asn": pa.array(network.network_of(address)),
             "tls_fingerprint": prints.take(pa.array(tls, mask=agent < 0)),
@@ -139,8 +139,9 @@ class Renderer:
         key = np.where(calls["session"] > 0, calls["session"], event_keys)
         wandering = (unit(key, 21) ** 2 * held["span"]).astype(np.uint32)
         away = (held["other_address"] > 0) & (unit(key, 22) < 0.25)
-        address: npt.NDArray[np.uint32] = np.where(away, held["other_address"], held["address"] + wandering)
-        return np.where(calls["address"] > 0, calls["address"], address)
+        own = np.where(away, held["other_address"], held["address"] + wandering)
+        address: npt.NDArray[np.uint32] = np.where(calls["address"] > 0, calls["address"], own)
+        return address
 
     def _outcome(self, calls: Records, keys: Keys, system_bytes: Ints, text_bytes: Ints) -> _Outcome:
         good = calls["status"] == 200
@@ -193,13 +194,17 @@ def _bytes(texts: pa.StringArray) -> Ints:
 
 
 def _blocks(calls: Records, keys: Keys, reasons: npt.NDArray[np.bool_]) -> tuple[pa.ListArray, pa.ListArray]:
-    """Return the opaque reasoning blocks: each turn issues one, the conversation's later calls present it."""
+    """Return the opaque reasoning blocks: each turn issues one, the conversation's later calls present it.
+
+    A call that brings a block from elsewhere presents that one instead.
+    """
     session = np.where(calls["session"] > 0, calls["session"], keys)
-    turn, step = calls["turn"].astype(np.uint64), calls["step"]
+    turn, step, brought = calls["turn"].astype(np.int64), calls["step"], calls["block"]
     issues = reasons & (step == 0)
-    presents = reasons & ((step > 0) | (calls["turn"] > 0))
-    before = np.where(step > 0, turn, turn - np.uint64(1))
-    return _lists(presents, mix(session, before)), _lists(issues, mix(session, turn))
+    presents = (reasons & ((step > 0) | (turn > 0))) | (brought > 0)
+    before = np.where(step > 0, turn, turn - 1)
+    presented = np.where(brought > 0, brought, block_key(session, before))
+    return _lists(presents, presented), _lists(issues, block_key(session, turn))
 
 
 def _lists(some: npt.NDArray[np.bool_], values: Keys) -> pa.ListArray:

@@ -22,11 +22,12 @@ ACCOUNT = np.dtype(
         ("phone", "u8"), ("payment", "u8"), ("signup_ip", "u4"), ("signup_tls", "i4"), ("programme", "i1"),
         ("verification", "i1"), ("plan", "i1"), ("use", "i1"), ("reseller", "?"), ("address", "u4"),
         ("span", "u4"), ("other_address", "u4"), ("agent", "i4"), ("tls", "i4"), ("path", "i1"),
-        ("credentials", "i4"),
+        ("credentials", "i4"), ("banned", "?"),
     ]
 )  # fmt: skip
 """One account. A key of 0, a time of 0 and an index of -1 stand for null. `other_address` is a second
-place (a phone beside the desk) that a quarter of the sessions come from."""
+place (a phone beside the desk) that a quarter of the sessions come from. Where an account is closed,
+`banned` says that the provider did it."""
 
 PROGRAMMES = ("education", "startup", "security-research", "nonprofit")
 VERIFICATIONS = ("none", "email", "phone", "payment", "identity")
@@ -177,7 +178,7 @@ def account_table(drawn: npt.NDArray[np.void]) -> pa.Table:
         "organization_id": hex_text(drawn["org"], "org_", null_zero=True),
         "created_at": pa.array(drawn["created"].astype("M8[us]")),
         "closed_at": pa.array(drawn["closed"].astype("M8[us]"), mask=drawn["closed"] == 0),
-        "closed_reason": picked(("user", "banned"), np.where(drawn["closed"] == 0, -1, drawn["key"] % 2 == 0)),
+        "closed_reason": picked(("user", "banned"), np.where(drawn["closed"] == 0, -1, drawn["banned"])),
         "email_domain": _domain_text(drawn["domain"]),
         "email_digest": hex_text(drawn["email"]),
         "phone_digest": hex_text(drawn["phone"], null_zero=True),

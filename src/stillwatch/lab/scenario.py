@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from stillwatch.errors import Error
 from stillwatch.lab.campaigns.clean_pool import CleanPool
 from stillwatch.lab.campaigns.compact import Compact
+from stillwatch.lab.campaigns.evasions import EVASIONS
+from stillwatch.lab.campaigns.harvest import Harvest
 from stillwatch.lab.campaigns.injected import Injected
+from stillwatch.lab.campaigns.ledger import LEDGER
 from stillwatch.lab.campaigns.pool import Pool
 from stillwatch.lab.campaigns.swarm import Swarm
-from stillwatch.lab.changes import Release
 from stillwatch.lab.lookalikes.batch_job import BatchJob
 from stillwatch.lab.lookalikes.classroom import Classroom
 from stillwatch.lab.lookalikes.enterprise import Enterprise
@@ -52,7 +54,8 @@ class Scenario:
 
     `calls` is its usual size; a smaller world has smaller groups. In a larger one they stay as they
     are, except where `scales` is set: then they grow with it, by a square root in number (each with a
-    prompt of its own) and a square root in accounts.
+    prompt of its own) and a square root in accounts. `full` is the hidden campaign at its full size
+    where it has one: `at` cuts a world of another size from it, of which the campaign is `share`.
     """
 
     name: str
@@ -62,8 +65,10 @@ class Scenario:
     campaigns: tuple[Spec, ...] = ()
     scales: bool = False
     hours: int = 24
-    release: Release | None = None
-    """A new model that comes out during the window."""
+    release_hour: float = 0.0
+    """When a new model comes out; 0 where none does."""
+    full: Harvest | None = None
+    share: float = 0.1
 
     def cast(self, calls: int) -> tuple[Spec, ...]:
         """Return the groups of a world of `calls` calls.
@@ -82,6 +87,22 @@ class Scenario:
         copies = max(round(size**0.5), 1)
         specs = self.lookalikes + self.campaigns
         return tuple(_grown(spec, size / copies, copy, copies) for spec in specs for copy in range(copies))
+
+    def at(self, scale: float = 1.0, days: int | None = None) -> Scenario:
+        """Return it with `scale` times the accounts and exchanges of its full campaign, over fewer days.
+
+        What an account does in a day, and its habits, stay what they are.
+        """
+        assert self.full is not None, "only a scenario with a full campaign can be scaled"
+        campaign = self.full.at(scale, days)
+        calls = round(campaign.calls / self.share)
+        return replace(
+            self,
+            calls=calls,
+            hours=24 * campaign.days,
+            campaigns=(campaign,),
+            lookalikes=_neighbours(campaign.days, calls),
+        )
 
 
 def _grown(spec: Spec, factor: float, copy: int, copies: int) -> Spec:
@@ -134,6 +155,40 @@ _BENCH_CAMPAIGNS: tuple[Spec, ...] = (
     Injected("injected", accounts=300, calls_each=15.0),
 )
 
+
+NEIGHBOURS_FROM_CALLS = 100_000
+"""Around a smaller world's campaign the look-alikes are smaller too."""
+
+
+def _neighbours(days: int, calls: int) -> tuple[Spec, ...]:
+    """Return a handful of small look-alikes; those who come every day are smaller where there are more days."""
+    each = days**0.5
+    usual: tuple[Spec, ...] = (
+        Harness("harness", accounts=150, calls_each=14.0 * each),
+        Classroom("classroom", accounts=80),
+        Evaluation("evaluation", accounts=20, calls_each=80.0),
+        Enterprise("enterprise", accounts=100, calls_each=8.0 * each),
+        Reseller("reseller", accounts=2, calls_each=1_500.0 * each),
+        BatchJob("nightly-batch", accounts=5, calls_each=200.0),
+        BatchJob("judge-pipeline", accounts=6, calls_each=200.0, judge=True),
+        Viral("viral", accounts=200, calls_each=3.0),
+    )
+    return tuple(_grown(spec, min(calls / NEIGHBOURS_FROM_CALLS, 1.0), 0, 1) for spec in usual)
+
+
+def around(campaign: Harvest, title: str, share: float = 0.1, release_hour: float = 0.0) -> Scenario:
+    """Return the scenario that hides one campaign in honest traffic, `share` of all calls being the campaign's."""
+    blank = Scenario(campaign.name, title, CALLS_MIN, (), release_hour=release_hour, full=campaign, share=share)
+    return blank.at()
+
+
+_LEDGER = tuple(
+    around(entry.campaign, entry.title, release_hour=entry.release_hour).at(entry.scale, entry.days) for entry in LEDGER
+)
+_EVASIONS = tuple(
+    around(hidden.evasion.plan(), hidden.title, hidden.share, hidden.release_hour) for hidden in EVASIONS.values()
+)
+
 SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
     {
         scenario.name: scenario
@@ -147,9 +202,17 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
                 "bench", "six campaigns, about 3 % of the calls, and every look-alike at their sizes",
                 2_000_000, _BENCH_LOOKALIKES, _BENCH_CAMPAIGNS, scales=True,
             ),
+            *_LEDGER,
+            *_EVASIONS,
         )
     }
 )  # fmt: skip
+
+DEVELOPMENT = ("demo", "quiet", "bench")
+"""Scenarios by whose figures anything may be chosen."""
+
+HELD_OUT = tuple(name for name in SCENARIOS if name not in DEVELOPMENT)
+"""Scenarios that are reported only: no threshold, lexicon or default was or may be chosen by them."""
 
 
 def scenario_named(name: str) -> Scenario:

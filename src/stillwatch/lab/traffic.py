@@ -20,18 +20,21 @@ Ints = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
 
 HOUR_US = 3_600_000_000
+DAY_US = 24 * HOUR_US
 
 CALL = np.dtype(
     [
         ("time", "i8"), ("account", "i4"), ("form", "i4"), ("system", "i4"), ("topic", "i1"),
         ("profile", "i4"), ("turn", "i4"), ("step", "i4"), ("status", "i4"), ("organised", "?"),
         ("draw", "u8"), ("item", "u8"), ("author", "u8"), ("session", "u8"), ("end_user", "u8"),
-        ("credential", "u8"), ("agent", "i4"), ("address", "u4"),
+        ("credential", "u8"), ("agent", "i4"), ("address", "u4"), ("block", "u8"), ("path", "i1"),
     ]
 )  # fmt: skip
 """One call. `draw`, `item` and `author` are the keys of the grammar's scopes call, item and template;
-`organised` marks the calls of a campaign; 0 stands for no session, end user or credential. `address`, and
-`agent` (an index from 1, -1 for none), replace the account's own where they are not 0."""
+`organised` marks the calls of a campaign; 0 stands for no session, end user or credential.
+
+`address`, and `agent` and `path` (an index from 1; -1 for no agent), replace the account's own where they are
+not 0; `block` is presented in place of the conversation's own (`block_key`)."""
 
 HABIT = np.dtype([("rate", "f8"), ("variation", "f8"), ("from_hour", "f8"), ("hours", "f8")])
 """How an account spreads its day: sessions a day, coefficient of variation of the gaps, active hours."""
@@ -83,6 +86,8 @@ class Ground:
     start_us: int
     hours: int
     profiles: list[Profile] = field(default_factory=list)
+    release_us: int = 0
+    """When a new model comes out; 0 where none does."""
     _known: dict[Profile, int] = field(default_factory=dict)
 
     def rng(self, *names: object) -> np.random.Generator:
@@ -219,11 +224,12 @@ RETRIES = RETRIED * sum(share for status, share in ERRORS if status != 400)
 def with_errors(calls: Records, rng: np.random.Generator) -> Records:
     """Let some calls fail, and most of the failed ones be sent again with the same text."""
     drawn = rng.random(len(calls))
+    drawn[calls["status"] != 200] = 1.0
     edge = 0.0
     for status, share in ERRORS:
         calls["status"][(drawn >= edge) & (drawn < edge + share)] = status
         edge += share
-    failed = np.flatnonzero((calls["status"] != 200) & (calls["status"] != 400))
+    failed = np.flatnonzero((drawn < edge) & (calls["status"] != 400))
     failed = failed[rng.random(len(failed)) < RETRIED]
     again = calls[failed].copy()
     again["status"] = 200
@@ -242,6 +248,8 @@ class Crowd:
         self.name, self.label, self.roster, self.habit = name, label, roster, habit
         self.kinds, self.ground = tuple(kinds), ground
         self.topic = rng.integers(0, len(TOPICS), count)
+        self.present: npt.NDArray[np.bool_] | None = None
+        """[days, accounts]: who calls on which day of a longer window; None where everybody does."""
         self.wander = np.full(count, 0.2)
         """Share of the sessions about something else than the account's topic."""
         self.author = rng.integers(0, 1 << 63, count, np.uint64)
@@ -260,7 +268,7 @@ class Crowd:
     def draft(self, slot: Slot) -> Records:
         """Return this slot's calls; conversations that begin in it may run beyond its end."""
         rng = self.ground.rng(self.name, slot.index)
-        who, time = arrivals(self.habit, slot, self.ground, rng)
+        who, time = arrivals(self._habit_in(slot), slot, self.ground, rng)
         calls = np.zeros(len(who), CALL)
         calls["time"], calls["account"], calls["status"] = time, who, 200
         calls["draw"] = rng.integers(1, 1 << 63, len(who), np.uint64)
@@ -271,6 +279,14 @@ class Crowd:
         kind = self.kind[who]
         drafted = [self._speak(calls[kind == index], each, rng) for index, each in enumerate(self.kinds)]
         return with_errors(np.concatenate(drafted), rng)
+
+    def _habit_in(self, slot: Slot) -> Records:
+        """Return the habits of that day: who stays away has no rate."""
+        if self.present is None:
+            return self.habit
+        habit = self.habit.copy()
+        habit["rate"] *= self.present[(slot.start_us - self.ground.start_us) // DAY_US]
+        return habit
 
     def _speak(self, calls: Records, kind: Kind, rng: np.random.Generator) -> Records:
         """Fill in what is said, for the calls of one kind."""
@@ -297,6 +313,11 @@ class Crowd:
             later = np.flatnonzero(calls["turn"] > 0)
             calls["form"][later] = _rules(kind.follow, calls["draw"][later], 10)
         return calls
+
+
+def block_key(session: Keys, turn: Ints) -> Keys:
+    """Return the opaque reasoning block that this turn of a conversation issues."""
+    return mix(session, turn.astype(np.uint64))
 
 
 def topic_of(author: Keys) -> Ints:

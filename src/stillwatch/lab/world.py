@@ -1,4 +1,4 @@
-"""A simulated day of traffic: honest callers, look-alikes and hidden campaigns, in order of time.
+"""A simulated window of traffic, a day or many: honest callers, look-alikes and hidden campaigns, in order of time.
 
 The same scenario, seed and number of calls give the same rows, whatever the size of the batches.
 Memory holds the accounts, the planned work lists and one slot of calls, not the log.
@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.event import EVENT_SCHEMA
-from stillwatch.lab import population
+from stillwatch.lab import lives, population
 from stillwatch.lab.render import Renderer
 from stillwatch.lab.roster import account_table, hex_text
 from stillwatch.lab.scenario import START_US, Scenario
@@ -24,6 +24,9 @@ SLOT_CALLS_MAX = 400_000
 """An hour with more calls is drawn in parts: a slot's drafts and texts must fit in memory."""
 
 BATCH_ROWS = 16_384
+
+HONEST_MIN = 0.02
+"""Share of the calls that honest accounts make at least, however many the groups of a small world want."""
 
 TRUTH_CALL_SCHEMA = pa.schema([("event_id", pa.string()), ("campaign", pa.string())])
 TRUTH_ACCOUNT_SCHEMA = pa.schema(
@@ -52,8 +55,11 @@ class World:
     batch_rows: int = BATCH_ROWS
     prompts: pa.StringArray | None = None
     _first: list[int] = field(default_factory=list)
+    _release: lives.Release | None = None
 
     def __post_init__(self) -> None:
+        if self.ground.release_us:
+            self._release = lives.Release(self.ground)
         sizes = [len(actor.roster) for actor in self.actors]
         self._first = [sum(sizes[:index]) for index in range(len(sizes))]
 
@@ -112,7 +118,9 @@ class World:
             slot = Slot(index, start, end)
             drafts = [carried]
             for first, actor in zip(self._first, self.actors, strict=True):
-                draft = actor.draft(slot)
+                draft = lives.within_life(actor.draft(slot), actor.roster)
+                if self._release is not None:
+                    self._release.adopt(draft, actor.roster["key"][draft["account"]], actor.label)
                 draft["account"] += first
                 drafts.append(draft)
             calls = np.concatenate(drafts)
@@ -138,11 +146,19 @@ def simulate(scenario: Scenario, seed: int, calls: int, prompts: pa.StringArray 
     Raises:  Error("calls-too-few").
     """
     ground = Ground(seed, START_US, scenario.hours)
+    ground.release_us = ground.at(scenario.release_hour) if scenario.release_hour else 0
     specs = scenario.cast(calls)
-    honest = max(calls - sum(spec.calls for spec in specs), 0.0)
-    tiers = population.settle(ground, honest * 24.0 / scenario.hours, scenario.release)
-    actors = (*tiers, *(s.settle(ground) for s in specs))
-    return World(scenario, seed, calls, ground, actors, prompts=prompts)
+    if scenario.hours <= 24:
+        honest = max(calls - sum(spec.calls for spec in specs), 0.0)
+        tiers = population.settle(ground, honest * 24.0 / scenario.hours)
+        return World(scenario, seed, calls, ground, (*tiers, *(s.settle(ground) for s in specs)), prompts=prompts)
+    groups = [spec.settle(ground) for spec in specs]
+    known = [lives.expected_calls(group, ground) for group in groups]
+    taken = sum(spec.calls if made is None else made for spec, made in zip(specs, known, strict=True))
+    honest = max(calls - taken, HONEST_MIN * calls)
+    tiers = population.settle(ground, honest * 24.0 / scenario.hours / lives.PRESENCE_MEAN)
+    lives.spend_weeks(tiers, ground)
+    return World(scenario, seed, calls, ground, (*tiers, *groups), prompts=prompts)
 
 
 __all__ = ["EVENT_SCHEMA", "Chunk", "World", "simulate"]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillwatch.lab.changes import NEW_MODEL
+from stillwatch.lab.lives import NEW_MODEL
 from stillwatch.lab.roster import DEVELOPER, enrol
 from stillwatch.lab.streams import mix, name_key
 from stillwatch.lab.traffic import HOUR_US, Actor, Ground, Planned, Profile, plan_calls, settle_plan

@@ -11,9 +11,12 @@ from stillwatch.lab.streams import mix
 from stillwatch.lab.words import (
     elicitation,
     general,
+    harvest,
     licensed,
     life,
     prompts,
+    recast,
+    relayed,
     research,
     science,
     sentences,
@@ -34,6 +37,7 @@ SOFTWARE, DATA, FINANCE, LAW, HEALTH, BIOLOGY, PHYSICS, LOGISTICS, MARKETING, ED
 RULE_SETS = (
     sentences.RULES, prompts.RULES, templates.RULES, workloads.RULES, elicitation.RULES,
     services.RULES, research.RULES, licensed.RULES,
+    harvest.RULES, recast.RULES, relayed.RULES,
 )  # fmt: skip
 
 
