@@ -82,6 +82,8 @@ class Grammar:
         tables = [*sorted(words), *topical]
         self._symbols = {name: index for index, name in enumerate([*sorted(rules), *tables])}
         assert len(self._symbols) == len(rules) + len(tables), "a rule and a word list share a name"
+        # By name, not by number: a further word file leaves the texts of the others as they are.
+        self._root_salts = np.array([name_key(0, "root", name) for name in self._symbols], np.uint64)
         self._rules_count = len(rules)
         self._literals_from = len(self._symbols)
         self._pieces: list[str] = []
@@ -103,7 +105,7 @@ class Grammar:
         written = rows.root >= 0
         row = np.flatnonzero(written).astype(np.int32)
         symbol = rows.root[row].astype(np.int32)
-        key = mix(rows.keys[0, row], symbol.astype(np.uint64))
+        key = mix(rows.keys[0, row], self._root_salts[symbol])
         levels = [_Level(row, symbol, rows.topic[row].astype(np.int8), key)]
         while self._expand(rows, levels):
             pass

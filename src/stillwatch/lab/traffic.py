@@ -277,8 +277,8 @@ class Crowd:
         elsewhere = unit(calls["draw"], 1) < self.wander[who]
         calls["topic"] = np.where(elsewhere, rng.integers(0, len(TOPICS), len(who)), self.topic[who])
         kind = self.kind[who]
-        drafted = [self._speak(calls[kind == index], each, rng) for index, each in enumerate(self.kinds)]
-        return with_errors(np.concatenate(drafted), rng)
+        drafted = [self._speak(calls[kind == index], self.kinds[index], rng) for index in np.unique(kind).tolist()]
+        return with_errors(np.concatenate(drafted), rng) if drafted else calls
 
     def _habit_in(self, slot: Slot) -> Records:
         """Return the habits of that day: who stays away has no rate."""

@@ -94,18 +94,27 @@ class World:
         """Yield the log in order of time, each batch with the calls in it that campaigns made."""
         renderer = Renderer(self._roster(), self.ground.profiles, self.prompts)
         names = pa.array([actor.name for actor in self.actors], pa.string())
-        for slot, calls in self._slots():
-            keys = self._event_keys(slot, len(calls))
-            for start in range(0, len(calls), self.batch_rows):
-                some = calls[start : start + self.batch_rows]
-                batch = renderer.write(some, keys[start : start + self.batch_rows])
-                ours = np.flatnonzero(some["organised"])
-                owner = np.searchsorted(self._first, some["account"][ours], side="right") - 1
-                truth = pa.RecordBatch.from_arrays(
-                    [batch.column("event_id").take(pa.array(ours)), names.take(pa.array(owner))],
-                    schema=TRUTH_CALL_SCHEMA,
-                )
-                yield Chunk(batch, truth)
+        for some, keys in self._batches():
+            batch = renderer.write(some, keys)
+            ours = np.flatnonzero(some["organised"])
+            owner = np.searchsorted(self._first, some["account"][ours], side="right") - 1
+            truth = pa.RecordBatch.from_arrays(
+                [batch.column("event_id").take(pa.array(ours)), names.take(pa.array(owner))],
+                schema=TRUTH_CALL_SCHEMA,
+            )
+            yield Chunk(batch, truth)
+
+    def _batches(self) -> Iterator[tuple[Records, Keys]]:
+        """Yield the calls with their identifiers, whole batches where there are enough: quiet slots share one."""
+        calls, keys = np.zeros(0, CALL), np.zeros(0, np.uint64)
+        for slot, drawn in self._slots():
+            calls, keys = np.concatenate([calls, drawn]), np.concatenate([keys, self._event_keys(slot, len(drawn))])
+            whole = len(calls) // self.batch_rows * self.batch_rows
+            for start in range(0, whole, self.batch_rows):
+                yield calls[start : start + self.batch_rows], keys[start : start + self.batch_rows]
+            calls, keys = calls[whole:], keys[whole:]
+        if len(calls):
+            yield calls, keys
 
     def _slots(self) -> Iterator[tuple[Slot, Records]]:
         """Yield each slot's calls in order of time; what runs beyond its end is carried to the next."""
