@@ -23,8 +23,7 @@ CONSUMERS, DEVELOPERS, COMPANIES = range(3)
 
 @cache
 def crowd(tier: int, calls: int = 2_000_000) -> Crowd:
-    settled = population._settle_tier(population.TIERS[tier], Ground(7, START_US, 24), calls)
-    assert isinstance(settled, Crowd)
+    settled, _ = population._settle_tier(population.TIERS[tier], Ground(7, START_US, 24), calls)
     return settled
 
 

@@ -21,6 +21,14 @@ def times(rng: np.random.Generator, count: int, ground: Ground, shifts: Sequence
     return np.sort(ground.start_us + (hour * HOUR_US).astype(np.int64))
 
 
+def every_day(ground: Ground, *shifts: tuple[float, float, float]) -> tuple[tuple[float, float, float], ...]:
+    """Repeat a day's shifts on each day of the window; a window without any of them is one shift."""
+    hours = float(ground.hours)
+    days = range(-(-ground.hours // 24))
+    repeated = [(24.0 * day + a, min(24.0 * day + b, hours), share) for day in days for a, b, share in shifts]
+    return tuple(shift for shift in repeated if shift[0] < hours) or ((0.0, hours, 1.0),)
+
+
 def least_loaded(rng: np.random.Generator, accounts: int, calls: int) -> Ints:
     """Give each call to one of the accounts with the fewest calls so far, by lot among equals."""
     rounds = max(-(-calls // accounts), 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.lab import habits
+from stillwatch.lab.changes import Altered, Lives, draw_lives, fit
 from stillwatch.lab.roster import BUSINESS, CONSUMER, DEVELOPER, Style, enrol
 from stillwatch.lab.traffic import RETRIES, Actor, Crowd, Ground, Kind, Records
 
@@ -56,26 +57,30 @@ medians are scaled down from its tenants, which are the top clients of one vendo
 
 
 def settle(ground: Ground, calls: float) -> list[Actor]:
-    """Return the tiers, sized so that together they make about `calls` calls a day."""
-    return [_settle_tier(tier, ground, calls * tier.share / (1.0 + RETRIES)) for tier in TIERS]
+    """Return the tiers, sized so that together they make about `calls` calls a day, on each day of the window."""
+    settled = [_settle_tier(tier, ground, calls * tier.share / (1.0 + RETRIES)) for tier in TIERS]
+    return [Altered(crowd, (lives,)) for crowd, lives in settled]
 
 
-def _settle_tier(tier: Tier, ground: Ground, calls: float) -> Actor:
+def _settle_tier(tier: Tier, ground: Ground, calls: float) -> tuple[Crowd, Lives]:
+    """Return one tier's accounts, and from when to when each of them lives."""
     rng = ground.rng("population", tier.name)
     count = max(int(calls / tier.mean), 1)
     rhythm = habits.habits(rng, count, tier.median, tier.sigma, calls)
     if tier.keyboard:
         rhythm = habits.of_people(rng, rhythm)
     kind = rng.choice(len(tier.kinds), count, p=np.array(tier.weights) / sum(tier.weights))
-    rhythm = habits.per_session(rhythm, tier.kinds, kind)
     roster = enrol(rng, count, tier.style, ground.start_us)
+    lives = draw_lives(ground.rng("lives", tier.name), roster, ground, tier.style.new)
+    rhythm = fit(rhythm, calls * ground.hours / 24.0, ground, lives)
+    rhythm = habits.per_session(rhythm, tier.kinds, kind)
     if tier.style.company == 1.0:
         _found_companies(rng, roster)
     crowd = Crowd(tier.name, tier.name, roster, rhythm, tier.kinds, ground)
     crowd.assign(kind, rng)
     if tier.keyboard:
         crowd.wander[:] = 0.7
-    return crowd
+    return crowd, lives
 
 
 SECOND_ACCOUNTS = 0.25

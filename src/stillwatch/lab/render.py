@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.lab import network
+from stillwatch.lab.corpus import with_prompts
 from stillwatch.lab.grammar import Rows
 from stillwatch.lab.roster import PATHS, hex_text, picked
 from stillwatch.lab.streams import Keys, Numbers, mix, normal, unit
@@ -46,8 +47,8 @@ class _Outcome:
 class Renderer:
     """Writes batches of events for one world's accounts and profiles."""
 
-    def __init__(self, roster: Records, profiles: list[Profile]) -> None:
-        self._roster = roster
+    def __init__(self, roster: Records, profiles: list[Profile], prompts: pa.StringArray | None = None) -> None:
+        self._roster, self._prompts = roster, prompts
         self._asked = pa.table(
             {
                 "request_model": pa.array([p.model for p in profiles], pa.string()),
@@ -91,7 +92,7 @@ class Renderer:
             "access_path": picked(PATHS, np.where(calls["path"] > 0, calls["path"] - 1, held["path"])),
             "client_ip": network.address_text(address),
             "client_asn": pa.array(network.network_of(address)),
-            "tls_fingerprint": prints.take(pa.array(tls)),
+            "tls_fingerprint": prints.take(pa.array(tls, mask=agent < 0)),
             "user_agent": agents.take(pa.array(agent, mask=agent < 0)),
             "response_model": asked["response_model"],
             "operation": pa.repeat("chat", len(calls)),
@@ -118,7 +119,8 @@ class Renderer:
     def _user_text(self, calls: Records, account: Keys) -> pa.StringArray:
         keys = np.stack([calls["draw"], calls["item"], account, calls["author"]])
         root, topic = calls["form"].astype(np.int64), calls["topic"].astype(np.int64)
-        return language().write(Rows(root, topic, topic_of(account), keys))
+        texts = language().write(Rows(root, topic, topic_of(account), keys))
+        return texts if self._prompts is None else with_prompts(texts, calls, self._prompts)
 
     def _system_text(self, calls: Records, account: Keys) -> pa.StringArray:
         """Write each system prompt once for the calls that share it: it is the account's, not the call's."""

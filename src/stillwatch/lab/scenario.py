@@ -23,6 +23,7 @@ from stillwatch.lab.lookalikes.evaluation import Evaluation
 from stillwatch.lab.lookalikes.harness import Harness
 from stillwatch.lab.lookalikes.reseller import Reseller
 from stillwatch.lab.lookalikes.viral import Viral
+from stillwatch.lab.lookalikes.white_label import WhiteLabel
 from stillwatch.lab.traffic import Actor, Ground
 
 START_US = 1_789_430_400_000_000
@@ -129,7 +130,8 @@ _DEMO_LOOKALIKES: tuple[Spec, ...] = (
     Classroom(),
     Evaluation(),
     Enterprise(),
-    Reseller(),
+    Reseller(accounts=1),
+    WhiteLabel(accounts=1, calls_each=2_500.0),
     BatchJob("nightly-batch"),
     BatchJob("judge-pipeline", accounts=6, judge=True),
     Viral(),
@@ -143,8 +145,9 @@ _BENCH_LOOKALIKES: tuple[Spec, ...] = (
     Evaluation("evaluation", accounts=240, organisations=12, calls_each=120.0),
     Evaluation("evaluation-small", accounts=20),
     Enterprise("enterprise", accounts=500, calls_each=25.0),
-    Enterprise("university", accounts=1_200, calls_each=6.0, exits=8),
-    Reseller("reseller", accounts=4, calls_each=8_000.0),
+    Enterprise("university", accounts=1_200, calls_each=6.0, exits=8, campus=True),
+    Reseller("reseller", accounts=2, calls_each=8_000.0),
+    WhiteLabel("white-label", accounts=2, calls_each=8_000.0),
     BatchJob("nightly-batch", accounts=60, calls_each=350.0),
     BatchJob("judge-pipeline", accounts=60, calls_each=350.0, judge=True),
     Viral("viral", accounts=4_000, calls_each=3.0, which=1),
@@ -167,7 +170,7 @@ NEIGHBOURS_FROM_CALLS = 100_000
 
 def _neighbours(days: int, calls: int) -> tuple[Spec, ...]:
     """Return a handful of small look-alikes; those who come every day are smaller where there are more days."""
-    each = 1.0 / days**0.5
+    each = days**0.5
     usual: tuple[Spec, ...] = (
         Harness("harness", accounts=150, calls_each=14.0 * each),
         Classroom("classroom", accounts=80),
@@ -176,7 +179,7 @@ def _neighbours(days: int, calls: int) -> tuple[Spec, ...]:
         Reseller("reseller", accounts=2, calls_each=1_500.0 * each),
         BatchJob("nightly-batch", accounts=5, calls_each=200.0),
         BatchJob("judge-pipeline", accounts=6, calls_each=200.0, judge=True),
-        Viral("viral", accounts=200, calls_each=3.0 * each),
+        Viral("viral", accounts=200, calls_each=3.0),
     )
     return tuple(_grown(spec, min(calls / NEIGHBOURS_FROM_CALLS, 1.0), 0, 1) for spec in usual)
 

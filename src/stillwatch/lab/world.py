@@ -53,6 +53,7 @@ class World:
     ground: Ground
     actors: tuple[Actor, ...]
     batch_rows: int = BATCH_ROWS
+    prompts: pa.StringArray | None = None
     _first: list[int] = field(default_factory=list)
     _release: lives.Release | None = None
 
@@ -91,7 +92,7 @@ class World:
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the log in order of time, each batch with the calls in it that campaigns made."""
-        renderer = Renderer(self._roster(), self.ground.profiles)
+        renderer = Renderer(self._roster(), self.ground.profiles, self.prompts)
         names = pa.array([actor.name for actor in self.actors], pa.string())
         for some, keys in self._batches():
             batch = renderer.write(some, keys)
@@ -128,7 +129,7 @@ class World:
             for first, actor in zip(self._first, self.actors, strict=True):
                 draft = lives.within_life(actor.draft(slot), actor.roster)
                 if self._release is not None:
-                    self._release.adopt(draft, actor.roster["key"][draft["account"]])
+                    self._release.adopt(draft, actor.roster["key"][draft["account"]], actor.label)
                 draft["account"] += first
                 drafts.append(draft)
             calls = np.concatenate(drafts)
@@ -146,8 +147,10 @@ class World:
         return np.concatenate([actor.roster for actor in self.actors])
 
 
-def simulate(scenario: Scenario, seed: int, calls: int) -> World:
+def simulate(scenario: Scenario, seed: int, calls: int, prompts: pa.StringArray | None = None) -> World:
     """Settle the population of a world of about `calls` calls (within 5 % at 100,000 and more).
+
+    `prompts` stand in for the grammar's free texts (`lab/corpus.py`).
 
     Raises:  Error("calls-too-few").
     """
@@ -157,14 +160,14 @@ def simulate(scenario: Scenario, seed: int, calls: int) -> World:
     if scenario.hours <= 24:
         honest = max(calls - sum(spec.calls for spec in specs), 0.0)
         tiers = population.settle(ground, honest * 24.0 / scenario.hours)
-        return World(scenario, seed, calls, ground, (*tiers, *(spec.settle(ground) for spec in specs)))
+        return World(scenario, seed, calls, ground, (*tiers, *(s.settle(ground) for s in specs)), prompts=prompts)
     groups = [spec.settle(ground) for spec in specs]
     known = [lives.expected_calls(group, ground) for group in groups]
     taken = sum(spec.calls if made is None else made for spec, made in zip(specs, known, strict=True))
     honest = max(calls - taken, HONEST_MIN * calls)
     tiers = population.settle(ground, honest * 24.0 / scenario.hours / lives.PRESENCE_MEAN)
     lives.spend_weeks(tiers, ground)
-    return World(scenario, seed, calls, ground, (*tiers, *groups))
+    return World(scenario, seed, calls, ground, (*tiers, *groups), prompts=prompts)
 
 
 __all__ = ["EVENT_SCHEMA", "Chunk", "World", "simulate"]

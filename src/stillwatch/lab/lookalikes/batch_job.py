@@ -1,4 +1,4 @@
-"""A nightly batch job: one organisation, few accounts, one private prompt, a work list without repeats."""
+"""A nightly backfill: one organisation, few accounts, one private prompt, a work list without repeats."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class BatchJob:
             calls["item"] = np.repeat(calls["item"], 2)[:total]
             calls["profile"] = np.where(np.arange(total) % 2 == 0, calls["profile"], ground.profile(profiles[1]))
             calls["account"] = rng.integers(0, self.accounts, total)
-            calls["time"] = dispatch.times(rng, total, ground, ((7.0, 21.0, 1.0),))
+            calls["time"] = dispatch.times(rng, total, ground, dispatch.every_day(ground, (7.0, 21.0, 1.0)))
         else:
-            calls["time"] = dispatch.times(rng, total, ground, ((1.0, 4.0, 1.0),))
+            calls["time"] = dispatch.times(rng, total, ground, dispatch.every_day(ground, (1.0, 4.0, 1.0)))
         label = "judge" if self.judge else "batch-job"
         return Planned(self.name, label, roster, settle_plan(calls, roster, rng), ground)

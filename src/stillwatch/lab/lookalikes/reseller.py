@@ -1,4 +1,4 @@
-"""A reseller and a white-label product: few accounts, many keys, thousands of end users."""
+"""A reseller or aggregator: few accounts, thousands of end users who want all sorts of things."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stillwatch.lab import habits
+from stillwatch.lab.changes import fit
 from stillwatch.lab.roster import BUSINESS, enrol
 from stillwatch.lab.traffic import HABIT, Actor, Crowd, Ground, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Reseller:
-    """The first half of the accounts resell plain access, the others a product under their own name."""
+    """`end_users` of each account; every second account declares that it resells."""
 
     name: str = "reseller"
     accounts: int = 2
     calls_each: float = 2_500.0
+    end_users: int = 4_000
 
     @property
     def calls(self) -> float:
@@ -29,17 +31,16 @@ class Reseller:
         roster = enrol(rng, self.accounts, replace(BUSINESS, new=0.0), ground.start_us)
         kinds = (
             Kind(
-                first=("resold_chat",), follow=("follow_up",), profiles=habits.API, turns=2.0,
-                end_users=4_000, system=("", "quickstart_0"),
+                first=("free", "free", "recipe", "agent_task"), follow=("follow_up",), profiles=habits.API, turns=2.0,
+                end_users=self.end_users, system=("", "quickstart_0"),
             ),
-            replace(habits.PRODUCT_CHAT, end_users=5_000, first=("support_message", "free")),
         )  # fmt: skip
-        kind = (np.arange(self.accounts) >= (self.accounts + 1) // 2).astype(np.int64)
-        roster["reseller"] = kind == 0
-        roster["credentials"] = np.where(kind == 0, 3, 60)
+        kind = np.zeros(self.accounts, np.int64)
+        roster["reseller"] = np.arange(self.accounts) % 2 == 0
+        roster["credentials"] = 3
         rhythm = np.zeros(self.accounts, HABIT)
         rhythm["rate"], rhythm["variation"], rhythm["hours"] = self.calls_each, 1.3, 24.0
-        crowd = Crowd(self.name, "reseller", roster, habits.per_session(rhythm, kinds, kind), kinds, ground)
-        crowd.assign(kind, rng)
-        crowd.wander[:] = np.where(kind == 0, 1.0, 0.15)
+        rhythm = habits.per_session(fit(rhythm, self.calls, ground), kinds, kind)
+        crowd = Crowd(self.name, "reseller", roster, rhythm, kinds, ground)
+        crowd.wander[:] = 1.0
         return crowd

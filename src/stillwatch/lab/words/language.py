@@ -12,12 +12,15 @@ from stillwatch.lab.words import (
     elicitation,
     general,
     harvest,
+    licensed,
     life,
     prompts,
     recast,
     relayed,
+    research,
     science,
     sentences,
+    services,
     templates,
     work,
     workloads,
@@ -33,6 +36,7 @@ SOFTWARE, DATA, FINANCE, LAW, HEALTH, BIOLOGY, PHYSICS, LOGISTICS, MARKETING, ED
 
 RULE_SETS = (
     sentences.RULES, prompts.RULES, templates.RULES, workloads.RULES, elicitation.RULES,
+    services.RULES, research.RULES, licensed.RULES,
     harvest.RULES, recast.RULES, relayed.RULES,
 )  # fmt: skip
 

@@ -49,5 +49,4 @@ RULES: dict[str, tuple[str, ...]] = {
         "{t_task@template.1} {t_guide@template.2}\n\n{record@call}\n\n{paragraph@call}",
         "Internal request, {company@template}. {t_task@template.3} Topic: {np@call}. {statement@call}",
     ),
-    "resold_chat": ("{free@call}", "{free@call}", "{recipe@call}", "{agent_task@call}"),
 }
