@@ -1,0 +1,93 @@
+"""What a benchmark does: its tasks as data, and the two lists of them that people ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+KINDS = ("scenario", "null", "power", "opponent")
+
+HONEST_SCENARIO = "quiet"
+HONEST_SEED = 9_000
+HONEST_CALLS = 60_000
+"""The honest log that baselines may calibrate on: another seed of the same population, one for all tasks."""
+
+QUICK_SEED = 7_000
+FULL_SEED = 8_000
+NULL_SEED = 20_000
+"""Seeds from here on are drawn by no test, demo, calibration or other benchmark."""
+
+NULL_WORLDS = 200
+NULL_SCALE = 0.2
+
+POWER_ACCOUNTS = (50, 100, 200, 400, 800, 1_600, 4_000, 15_000)
+"""From the smallest pool worth the trouble to the largest published one (OpenAI, 30 Sep 2026)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to measure.
+
+    `kind`: a `scenario` with everything beside it, a `null` world without campaigns, the `power` at one size of pool,
+    or a game against an `opponent`. `scale` is a share of the scenario's usual calls. `accounts` replaces the size of
+    the scenario's first campaign, all others being left out; 0 changes nothing.
+    """
+
+    kind: str
+    scenario: str
+    seed: int
+    scale: float = 1.0
+    accounts: int = 0
+    rivals: bool = True
+    delays: bool = True
+
+    def key(self, version: str) -> str:
+        """Return a name that changes when the question or who answers it does."""
+        said = json.dumps([asdict(self), version], sort_keys=True)
+        return hashlib.blake2b(said.encode(), digest_size=10).hexdigest()
+
+    def title(self) -> str:
+        """Return what a person who waits is told."""
+        size = f", {self.accounts:,} accounts" if self.accounts else ""
+        return f"{self.kind} {self.scenario}, seed {self.seed}{size}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The tasks of one benchmark, and which scenarios nobody expects to be found.
+
+    `blind` names scenarios in which the ingress of calls shows nothing (an organic relay), by their beginnings.
+    `chosen_on` names those that a threshold or a wording was chosen on: their figures are not held out.
+    """
+
+    profile: str
+    tasks: tuple[Task, ...]
+    blind: tuple[str, ...] = ()
+    chosen_on: tuple[str, ...] = ()
+
+
+def quick(scenarios: Sequence[str] = ("demo",), scale: float = 0.24) -> Plan:
+    """Return a plan of a few minutes: each scenario once and small, a few null worlds, three sizes of a pool."""
+    tasks = [Task("scenario", name, QUICK_SEED, scale) for name in scenarios]
+    tasks += [Task("null", HONEST_SCENARIO, QUICK_SEED + 1 + at, NULL_SCALE) for at in range(5)]
+    tasks += [Task("power", "demo", QUICK_SEED, scale, size) for size in (50, 200, 800)]
+    return Plan("quick", tuple(tasks), chosen_on=("demo", "quiet", "bench"))
+
+
+def full(
+    scenarios: Sequence[str], *, seeds: int = 3, power: Sequence[str] = (), opponents: Sequence[str] = (),
+    blind: Sequence[str] = (),
+) -> Plan:  # fmt: skip
+    """Return the plan of the whole table: hours on two cores, resumable at every task.
+
+    `power` names scenarios whose first campaign is tried at every size; `opponents` those that are played against.
+    """
+    tasks = [Task("scenario", name, FULL_SEED + at) for name in scenarios for at in range(seeds)]
+    tasks += [Task("null", HONEST_SCENARIO, NULL_SEED + at, NULL_SCALE) for at in range(NULL_WORLDS)]
+    tasks += [
+        Task("power", name, FULL_SEED + at, accounts=n) for name in power for n in POWER_ACCOUNTS for at in range(seeds)
+    ]
+    tasks += [Task("opponent", name, FULL_SEED + at) for name in opponents for at in range(seeds)]
+    return Plan("full", tuple(tasks), tuple(blind), ("demo", "quiet", "bench"))
