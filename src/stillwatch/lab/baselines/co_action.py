@@ -6,9 +6,9 @@ its heaviest edge.
 
 Source:      Giglietto, Righetti, Rossi and Marino 2020, "It takes a village to manipulate the media" (CooRnet); Graham
              and others, coordination-network-toolkit.
-Parameters:  the toolkit's window of 60 seconds. CooRnet keeps the heaviest tenth of the edges; where nearly all edges
-             have weight 1, as here, that is weight 2, which the toolkit's authors use as well. Texts are compared in
-             lower case with spaces made single. A text's call is compared with the 50 next in time.
+Parameters:  the toolkit's default window of 60 seconds. CooRnet keeps the heaviest tenth of the edges by default; where
+             nearly all edges have weight 1, as here, that is weight 2. Texts are compared in lower case with spaces
+             made single. A text's call is compared with the 50 next in time.
 Cost:        O(calls · 50) at worst, when everybody sends one text.
 """
 

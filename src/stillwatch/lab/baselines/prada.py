@@ -1,10 +1,12 @@
 """PRADA: are the distances between an account's own queries normally distributed, as honest ones were found to be?
 
 Each query is compared with a growing set of the account's earlier ones. Its distance to the nearest is noted, and it
-joins the set when that distance is above the set's mean less its standard deviation. The noted distances, without
-those beyond three standard deviations, go to the test of Shapiro and Wilk, and the score is 1 - W.
+joins the set when that distance is above the mean less the standard deviation of those in the set, which never falls.
+The noted distances, without those beyond three standard deviations, go to the test of Shapiro and Wilk, and the score
+is 1 - W.
 
-Source:      Juuti, Szyller, Marchal and Asokan 2019, "PRADA: protecting against DNN model stealing attacks", section 5.
+Source:      Juuti, Szyller, Marchal and Asokan 2019, "PRADA: protecting against DNN model stealing attacks",
+             section 5, and the authors' reference implementation.
 Parameters:  as in the paper, save that a language model has no classes, so that there is one set; that a query is a
              hashed bag of words of 64 dimensions; and that 30 queries are enough to be judged. The paper waits for 100,
              which no account of most campaigns ever makes. The benchmark sweeps the paper's threshold on W.
@@ -12,6 +14,8 @@ Cost:        O(calls · 500), at most 500 queries of an account are compared.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +52,8 @@ def suspect(log: Log, honest: Log, seed: int) -> Suspicion:
     account = calls.account[kept]
     order = np.lexsort((calls.time[kept], account))
     score = np.full(len(calls.accounts), -np.inf)
-    starts = np.flatnonzero(np.diff(account[order], prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
+    starts = np.flatnonzero(np.diff(account[order], prepend=-1, append=-1))
+    for start, end in itertools.pairwise(starts):
         score[account[order[start]]] = abnormality(every[order[start:end]])
     return Suspicion.of(calls.accounts, score)
 
@@ -75,11 +79,11 @@ def _nearest(queries: npt.NDArray[np.float32]) -> Floats:
     joined[0] = True
     found = np.zeros(len(queries) - 1)
     total = squared = threshold = 0.0
-    size = 0
+    size = 1  # The first query counts with a distance of 0, as in the authors' program.
     for at in range(1, len(queries)):
         nearest = float(apart[at, :at][joined[:at]].min())
         found[at - 1] = nearest
-        if nearest >= threshold:
+        if nearest > threshold:
             joined[at] = True
             size, total, squared = size + 1, total + nearest, squared + nearest * nearest
             mean = total / size

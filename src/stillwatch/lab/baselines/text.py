@@ -43,7 +43,7 @@ def words(texts: pa.Array) -> Grams:
 
     Cost:    O(bytes), some 100 MB a second.
     """
-    lists = pc.utf8_split_whitespace(_plain(texts))
+    lists = pc.ascii_split_whitespace(_plain(texts))
     text = pc.list_parent_indices(lists).to_numpy().astype(np.int64)
     encoded = lists.flatten().dictionary_encode()
     distinct, place = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from stillwatch.lab.baselines.contract import ALONE, Baseline, Suspicion
+from stillwatch.lab.baselines.contract import Baseline, Suspicion
 from stillwatch.lab.baselines.log import Log
 from stillwatch.lab.score import b_cubed
 
@@ -20,7 +19,8 @@ class Rival:
 
     `recall_at_rate` is the share of campaign accounts above the lowest threshold at which no more honest accounts are
     named than the detector's rate allows. `best_*` are at the threshold of the best F over accounts, which a user
-    without the truth could not choose: the comparison errs in the baseline's favour.
+    without the truth could not choose: the comparison errs in the baseline's favour. What a method does not group is
+    one list of suspects, hence one cluster.
     """
 
     recall_at_rate: float
@@ -61,7 +61,7 @@ def graded(suspicion: Suspicion, truth: Mapping[str, str | None], rate: float, s
     at_rate = int(np.flatnonzero(wrong <= rate * honest_count)[-1])
     f = 2 * right / np.maximum(named + len(hidden), 1)
     best = int(np.argmax(f))
-    reported = {accounts[at]: _cluster(suspicion, int(at)) for at in order[: named[best]]}
+    reported = {accounts[at]: str(suspicion.cluster[at]) for at in order[: named[best]]}
     precision, recall = b_cubed(hidden, reported)
     return Rival(
         recall_at_rate=float(right[at_rate] / max(len(hidden), 1)),
@@ -74,8 +74,3 @@ def graded(suspicion: Suspicion, truth: Mapping[str, str | None], rate: float, s
         judged_count=len(accounts),
         seconds=seconds,
     )
-
-
-def _cluster(suspicion: Suspicion, at: int) -> str:
-    cluster: Any = int(suspicion.cluster[at])
-    return f"alone {at}" if cluster == ALONE else str(cluster)

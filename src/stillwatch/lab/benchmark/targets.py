@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from stillwatch.lab.benchmark.plan import NULL_WORLDS
+
 Found = dict[str, Any]
 
 FDR = 0.05
@@ -51,9 +53,11 @@ def _of_honest(summed: Found) -> Iterable[Target]:
     worst = max((row["upper_bound"] for row in alike), default=None)
     yield Target("worst class of honest accounts, 95 % bound", 1e-4, worst, False, more)
     null = summed["null"]
-    allowed = FDR + 3 * math.sqrt(FDR * (1 - FDR) / null["worlds_count"]) if null["worlds_count"] else FDR
+    enough = null["worlds_count"] >= NULL_WORLDS
+    allowed = FDR + 3 * math.sqrt(FDR * (1 - FDR) / max(null["worlds_count"], NULL_WORLDS))
+    realised = null["realised_rate"] if enough else None
     cure = "a calibration that holds families like those that were reported"
-    yield Target("realised false-discovery rate, null worlds", allowed, null["realised_rate"], False, cure)
+    yield Target(f"realised false-discovery rate, {NULL_WORLDS} null worlds", allowed, realised, False, cure)
 
 
 def _of_ledger(table: Found) -> Iterable[Target]:
