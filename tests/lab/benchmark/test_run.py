@@ -138,5 +138,7 @@ def test_the_plans_have_what_was_promised() -> None:
     sizes = [task.accounts for task in whole.tasks if task.kind == "power"]
     assert (min(sizes), max(sizes)) == (50, 15_000)
     for plan in (quick(), whole):
+        counted = [task.seed for task in plan.tasks if task.kind in {"scenario", "null"}]
+        assert len(set(counted)) == len(counted), "the same honest accounts would be counted twice"
         keys = [task.key("v") for task in plan.tasks]
         assert len(set(keys)) == len(keys)

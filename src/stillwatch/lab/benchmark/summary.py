@@ -18,7 +18,8 @@ def summary(table: Found) -> Found:
     """Return what the page says of a table of tasks."""
     tasks = table["tasks"]
     by_kind = {kind: [each for each in tasks if each["task"]["kind"] == kind] for kind in ("scenario", "null", "power")}
-    measured = [each for each in tasks if "score" in each]
+    # Worlds of growing pools share their honest accounts, who would be counted again and again.
+    measured = [*by_kind["scenario"], *by_kind["null"]]
     return {
         "scenarios": [_scenario(name, same) for name, same in _grouped(by_kind["scenario"], "scenario")],
         "rivals": [row for name, same in _grouped(by_kind["scenario"], "scenario") for row in _rivals(name, same)],

@@ -97,6 +97,8 @@ def _of_evasions(summed: Found) -> Iterable[Target]:
     yield Target("evasions 1, 2, 5, 6, 7, 8: campaigns found", 0.95, _found(some), True, cure)
     worst = [rows[n]["calls_recall" if n == 2 else "accounts_recall"] for n in (1, 2, 5, 6, 7, 8) if n in rows]
     yield Target("... worst of them, accounts (slice for 2)", 0.9, min(worst, default=None), True, cure)
+    # Which later accounts go on with whose work is not in the truth that a world writes.
+    yield Target("evasion 5, accounts linked again within 24 h", 0.8, None, True, cure)
     paraphrase = "a second pass that merges families whose fills are exchangeable"
     gap = rows[1]["accounts_recall"] - rows[4]["accounts_recall"] if {1, 4} <= rows.keys() else None
     yield Target("evasion 4, recall under evasion 1", 0.2, gap, False, paraphrase)
