@@ -71,7 +71,7 @@ def _figure(value: float | None, one: Target) -> str:
 
 def _shortfalls(promised: Sequence[Target], summed: Found) -> str:
     said = [
-        f"**{one.name.removeprefix('... ').capitalize()}.** {_figure(one.measured, one)}, missed by "
+        f"**Promised: {one.name.removeprefix('... ')}.** {_figure(one.measured, one)}, missed by "
         f"{_figure(one.missed_by, one)}. What would cure it: {one.cure}."
         for one in promised
         if one.missed_by
