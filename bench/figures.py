@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
 from collections.abc import Sequence
 from typing import Any
+
+from stillwatch.lab.benchmark.figures import count, paragraph, percent, table
+
+__all__ = [
+    "count",
+    "decode_share",
+    "giga",
+    "kind",
+    "listed",
+    "paragraph",
+    "percent",
+    "recall",
+    "seconds",
+    "speed",
+    "table",
+]
 
 Result = dict[str, Any]
 """What `bench/detection.py` wrote on one day."""
 
 Found = dict[str, Any]
 """One hidden campaign's score, or a family in which its accounts were seen."""
-
-
-LINE_CHARACTERS = 118
-
-
-def paragraph(text: str) -> str:
-    """Return a paragraph broken into lines as the other documents are."""
-    return textwrap.fill(text, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; the first row is its head, and all but the first column are figures."""
-    head, *body = rows
-    rule = ["---", *("---:" for _ in head[1:])]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
-
-
-def count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share in percent; what is not whole is never rounded up to 100."""
-    scale = 10 ** (digits + 2)
-    shown = math.floor(share * scale) / scale if 0.5 < share < 1.0 else share
-    text = f"{shown * 100:.{digits}f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) + "\N{NO-BREAK SPACE}%"
 
 
 def seconds(value: float) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.figures import Result, count, decode_share, giga, paragraph, percent, recall, seconds, speed, table
 from bench.panel import panel
-from bench.shortfalls import shortfalls
+from bench.shortfalls import of_effort, shortfalls
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURES = ROOT / "docs" / "benchmark.json"
@@ -41,6 +41,29 @@ def page(results: Sequence[Result]) -> str:
         parts += [f"## {count(day['calls_asked'])} calls", _campaigns(day), _classes(day), _effort(day), _lacks(day)]
     parts += [panel(same) for same in panels]
     return "\n\n".join([*parts, USED_FOR, READING, _again(worlds)]) + "\n"
+
+
+def effort(results: Sequence[Result]) -> str:
+    """Return the section on speed and memory alone, for the page that the laboratory's benchmark makes."""
+    sizes = sorted({int(result["calls_asked"]) for result in results})
+    worlds = [[result for result in results if result["calls_asked"] == size] for size in sizes]
+    days = [same[0] for same in worlds if len(same) == 1]
+    rows = [("", *(f"{count(day['detect']['events_count'])} calls" for day in days))]
+    rows += [
+        ("wall time", *(seconds(day["detect"]["wall_seconds"]) for day in days)),
+        ("calls a second, end to end", *(count(speed(day)) for day in days)),
+        ("peak resident memory", *(giga(day["detect"]["peak_bytes"]) for day in days)),
+        ("Parquet files, size", *(f"{day['log']['files_count']}, {giga(day['log']['size_bytes'])}" for day in days)),
+        (
+            "processors, memory",
+            *(f"{m['processors']}, {giga(m['memory_bytes'])}" for m in (d["machine"] for d in days)),
+        ),
+        ("Stillwatch, commit", *(_code(day["code"]) for day in days)),
+    ]
+    parts = ["## Speed and memory", table(rows)]
+    for day in days:
+        parts += [f"### {count(day['calls_asked'])} calls", _effort(day), *map(paragraph, of_effort(day))]
+    return "\n\n".join([*parts, _again([[day] for day in days]).replace("## Again", "### Again")])
 
 
 def _lacks(day: Result) -> str:

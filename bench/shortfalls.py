@@ -22,7 +22,7 @@ DECODE_SHARE_WANTED = 0.5
 
 def shortfalls(result: Result) -> list[str]:
     """Return a paragraph for each figure of one day that falls short."""
-    return [*_of_campaigns(result), *of_classes(result["grade"]["classes"]), *_of_effort(result)]
+    return [*_of_campaigns(result), *of_classes(result["grade"]["classes"]), *of_effort(result)]
 
 
 def _of_campaigns(result: Result) -> Iterable[str]:
@@ -123,7 +123,8 @@ def of_classes(classes: Sequence[Found]) -> Iterable[str]:
         )
 
 
-def _of_effort(result: Result) -> Iterable[str]:
+def of_effort(result: Result) -> Iterable[str]:
+    """Yield a paragraph where a run took more memory, or more time beside decoding, than was wanted."""
     took = result["detect"]
     if took["peak_bytes"] > PEAK_BYTES_MAX:
         worst = max(took["stage_peak_bytes"], key=lambda name: took["stage_peak_bytes"][name])

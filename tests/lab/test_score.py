@@ -38,7 +38,7 @@ def write_run(folder: Path, named: list[tuple[str, str | None, str]], exchanges:
 
 
 def write_truth(folder: Path) -> Path:
-    """Two campaigns, of four accounts with two calls each and of two with one; ten honest accounts."""
+    """Two campaigns, of four accounts with two calls each and of two with one; of ten honest accounts nine call."""
     truth = folder / "truth"
     truth.mkdir()
     rows = [(f"p{i}", "campaign", "pool") for i in range(4)] + [(f"q{i}", "campaign", "quiet") for i in range(2)]
@@ -47,6 +47,8 @@ def write_truth(folder: Path) -> Path:
         pa.table({name: [row[at] for row in rows] for at, name in enumerate(("account_id", "class", "campaign"))}),
         truth / "accounts.parquet",
     )
+    rows = [row for row in rows if row[0] != "c5"]
+    pq.write_table(pa.table({"account_id": [row[0] for row in rows]}), truth / "callers.parquet")
     calls = [(f"ep{i}", "pool") for i in range(8)] + [(f"eq{i}", "quiet") for i in range(2)]
     pq.write_table(
         pa.table({"event_id": [c[0] for c in calls], "campaign": [c[1] for c in calls]}),
@@ -86,8 +88,21 @@ def test_a_partial_run_is_counted_to_the_account_and_the_call(tmp_path: Path) ->
     by_name = {one.name: one for one in result.classes}
     assert (by_name["harness"].named_count, by_name["harness"].watched_count) == (1, 1)
     assert by_name["consumer"].named_count == 0
-    assert result.honest.accounts_count == 10
-    assert result.honest.named_share == 0.1
+    assert result.honest.accounts_count == 9
+    assert result.honest.named_share == 1 / 9
+    assert pool.collateral_count == 1
+    assert (result.reported_count, result.false_count, result.collateral_calls_count) == (1, 0, 1)
+
+
+def test_an_account_that_never_called_does_not_flatter_its_class(tmp_path: Path) -> None:
+    result = score(write_run(tmp_path, [], []), write_truth(tmp_path))
+    assert {one.name: one.accounts_count for one in result.classes} == {"consumer": 5, "harness": 4}
+
+
+def test_a_report_of_mostly_honest_accounts_is_a_false_discovery(tmp_path: Path) -> None:
+    named = [("p0", "A", "campaign"), ("h0", "A", "campaign"), ("h1", "A", "campaign"), ("p1", "B", "campaign")]
+    result = score(write_run(tmp_path, named, []), write_truth(tmp_path))
+    assert (result.reported_count, result.false_count) == (2, 1)
 
 
 def test_a_report_that_mixes_campaigns_with_strangers_finds_none(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def test_a_written_world_holds_events_accounts_and_truth(tmp_path: Path) -> None
     assert pq.read_table(out / "truth" / "accounts.parquet").num_rows == len(lines)
     told = pq.read_table(out / "truth" / "calls.parquet").to_pydict()
     assert dict(zip(told["event_id"], told["campaign"], strict=True)) == day.told
+    callers = pq.read_table(out / "truth" / "callers.parquet")["account_id"]
+    assert callers.to_pylist() == day.events["account_id"].unique().to_pylist()
     assert heard.rows == len(day.events)
     assert heard.said[0] == "simulate"
 

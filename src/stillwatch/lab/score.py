@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,10 @@ CONFIDENCE = 0.95
 class CampaignScore:
     """One hidden campaign: how much of it was named, and how clean the reports about it are.
 
+    `accounts_count` counts those that called: who never did could not have been named.
     `calls_recall` counts the campaign's own calls among all that were reported as some campaign's.
-    `purity` is the share of its own accounts in the reported campaigns that are mostly it.
+    `purity` is the share of its own accounts in the reported campaigns that are mostly it, and `collateral_count` the
+    honest accounts in them.
     """
 
     campaign: str
@@ -34,12 +37,13 @@ class CampaignScore:
     calls_count: int
     calls_recall: float
     purity: float
+    collateral_count: int
     reported_as: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class of honest accounts: how many were named as a campaign's, and at most how many could be.
+    """One class of honest accounts that called: how many were named as a campaign's, and at most how many could be.
 
     `upper_bound` is the exact one-sided 95 % bound on the share (Clopper and Pearson 1934).
     """
@@ -54,11 +58,18 @@ class ClassScore:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A run's result. `b_cubed_f` is over accounts of hidden or reported campaigns."""
+    """A run's result. `b_cubed_f` is over accounts of hidden or reported campaigns.
+
+    `false_count` of the `reported_count` campaigns are mostly honest accounts: false discoveries.
+    `collateral_calls_count` calls were reported as a campaign's and are no campaign's.
+    """
 
     campaigns: tuple[CampaignScore, ...]
     classes: tuple[ClassScore, ...]
     honest: ClassScore
+    reported_count: int
+    false_count: int
+    collateral_calls_count: int
     accounts_precision: float
     calls_precision: float
     b_cubed_precision: float
@@ -86,21 +97,12 @@ def score(run_dir: Path, truth_dir: Path) -> Score:
 
     Raises:  Error("no-truth") where either folder lacks its files.
     """
-    truth = _read(truth_dir / "accounts.parquet", ["account_id", "class", "campaign"])
+    truth = who_called(truth_dir)
     calls = _read(truth_dir / "calls.parquet", ["event_id", "campaign"])
-    named = _read(run_dir / "accounts.parquet", ["account_id", "campaign_id", "verdict"])
-    exchanges = _read(run_dir / "exchanges.parquet", ["event_id", "campaign_id"])
+    named = _read(run_dir / "accounts.parquet", ["account_id", "verdict"])
+    exchanges = _read(run_dir / "exchanges.parquet", ["event_id"])
     verdict = dict(zip(named["account_id"].to_pylist(), named["verdict"].to_pylist(), strict=True))
-    reported = {
-        account: str(campaign)
-        for account, campaign in zip(named["account_id"].to_pylist(), named["campaign_id"].to_pylist(), strict=True)
-        if verdict[account] == "campaign"
-    }
-    hidden = {
-        account: str(campaign)
-        for account, campaign in zip(truth["account_id"].to_pylist(), truth["campaign"].to_pylist(), strict=True)
-        if campaign is not None
-    }
+    reported, hidden = reported_accounts(run_dir), hidden_accounts(truth)
     told = pc.unique(exchanges["event_id"])
     classes = _classes(truth, verdict)
     precision, recall = b_cubed(hidden, reported)
@@ -115,12 +117,41 @@ def score(run_dir: Path, truth_dir: Path) -> Score:
             sum(one.named_count for one in classes),
             sum(one.watched_count for one in classes),
         ),
+        reported_count=len(set(reported.values())),
+        false_count=_false(hidden, reported),
+        collateral_calls_count=len(told) - own_calls,
         accounts_precision=right / len(reported) if reported else 1.0,
         calls_precision=own_calls / len(told) if len(told) else 1.0,
         b_cubed_precision=precision,
         b_cubed_recall=recall,
         b_cubed_f=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
     )
+
+
+def who_called(truth_dir: Path) -> pa.Table:
+    """Return class, group and campaign of every account that made a call.
+
+    Raises:  Error("no-truth").
+    """
+    truth = _read(truth_dir / "accounts.parquet", ["account_id", "class", "campaign"])
+    callers = _read(truth_dir / "callers.parquet", ["account_id"])
+    return truth.filter(pc.is_in(truth["account_id"], value_set=callers["account_id"].combine_chunks()))
+
+
+def hidden_accounts(truth: pa.Table) -> dict[str, str]:
+    """Return the campaign of each account that works for one."""
+    pairs = zip(truth["account_id"].to_pylist(), truth["campaign"].to_pylist(), strict=True)
+    return {account: campaign for account, campaign in pairs if campaign is not None}
+
+
+def reported_accounts(run_dir: Path) -> dict[str, str]:
+    """Return the reported campaign of each account that a run names.
+
+    Raises:  Error("no-truth").
+    """
+    named = _read(run_dir / "accounts.parquet", ["account_id", "campaign_id", "verdict"])
+    named = named.filter(pc.equal(named["verdict"], "campaign"))
+    return dict(zip(named["account_id"].to_pylist(), named["campaign_id"].to_pylist(), strict=True))
 
 
 def upper_bound(named_count: int, accounts_count: int) -> float:
@@ -160,6 +191,7 @@ def _campaigns(
     hidden: Mapping[str, str], reported: Mapping[str, str], calls: pa.Table, told: pa.Array
 ) -> tuple[CampaignScore, ...]:
     members: dict[str, dict[str, int]] = {}
+    honest = Counter(identifier for account, identifier in reported.items() if account not in hidden)
     sizes: dict[str, int] = {}
     for account, identifier in reported.items():
         sizes[identifier] = sizes.get(identifier, 0) + 1
@@ -183,10 +215,18 @@ def _campaigns(
                 calls_count=len(own),
                 calls_recall=seen / len(own) if len(own) else 0.0,
                 purity=sum(parts[i] for i in mostly) / total if total else 0.0,
+                collateral_count=sum(honest[i] for i in mostly),
                 reported_as=tuple(sorted(parts)),
             )
         )
     return tuple(scores)
+
+
+def _false(hidden: Mapping[str, str], reported: Mapping[str, str]) -> int:
+    """Return how many reported campaigns are mostly honest accounts."""
+    size = Counter(reported.values())
+    right = Counter(identifier for account, identifier in reported.items() if account in hidden)
+    return sum(right[identifier] < FOUND_PURITY_MIN * count for identifier, count in size.items())
 
 
 def _classes(truth: pa.Table, verdict: Mapping[str, str]) -> tuple[ClassScore, ...]:

@@ -20,6 +20,9 @@ DIALECTS = ("canonical", "otel", "litellm", "bedrock", "gateway", "raw-pairs")
 
 TRUTH_ROWS = 65_536
 
+CALLERS_BATCHES = 256
+"""Batches whose callers are noted before repeats are dropped."""
+
 
 class Progress(Protocol):
     """Who is told how far the writing is."""
@@ -65,24 +68,42 @@ def _write_parts(world: World, folder: Path, writer: Writer, progress: Progress)
     pq.write_table(world.truth_accounts(), folder / "truth" / "accounts.parquet", compression="zstd")
     progress.begin("simulate", None)
     rows = 0
+    callers = _Callers()
     with pq.ParquetWriter(folder / "truth" / "calls.parquet", TRUTH_CALL_SCHEMA, compression="zstd") as told:
 
         def events() -> Iterator[pa.RecordBatch]:
             nonlocal rows
-            for batch in _noting_truth(world, told):
+            for batch in _noting_truth(world, told, callers):
                 rows += batch.num_rows
                 yield batch
                 progress.advance(batch.num_rows, batch.nbytes)
 
         writer.write(events(), folder / "events")
+    pq.write_table(pa.table({"account_id": callers.distinct()}), folder / "truth" / "callers.parquet")
     progress.note(f"simulated {rows:,} calls of {world.accounts_count:,} accounts")
 
 
-def _noting_truth(world: World, told: pq.ParquetWriter) -> Iterator[pa.RecordBatch]:
-    """Pass the events on, and write which of them are a campaign's in groups of a sensible size."""
+class _Callers:
+    """Which accounts called, in the order of their first call."""
+
+    def __init__(self) -> None:
+        self._seen: list[pa.Array] = []
+
+    def add(self, accounts: pa.Array) -> None:
+        self._seen.append(accounts.unique())
+        if len(self._seen) >= CALLERS_BATCHES:
+            self._seen = [self.distinct()]
+
+    def distinct(self) -> pa.Array:
+        return pa.concat_arrays([pa.array([], pa.string()), *self._seen]).unique()
+
+
+def _noting_truth(world: World, told: pq.ParquetWriter, callers: _Callers) -> Iterator[pa.RecordBatch]:
+    """Pass the events on, note who called, and write which calls are a campaign's in groups of a sensible size."""
     held: list[pa.RecordBatch] = []
     for chunk in world.chunks():
         held.append(chunk.truth)
+        callers.add(chunk.events.column("account_id"))
         if sum(batch.num_rows for batch in held) >= TRUTH_ROWS:
             told.write_table(pa.Table.from_batches(held))
             held = []
