@@ -14,7 +14,7 @@ from stillwatch.campaign.fusion import Verdict, not_tested, reject, weigh
 from stillwatch.campaign.judgement import Judgement, judge, set_aside
 from stillwatch.campaign.membership import membership
 from stillwatch.campaign.naming import capabilities, techniques
-from stillwatch.finding import Evidence, Group, Link, Skipped
+from stillwatch.finding import Evidence, Group, Link, Reading, Skipped
 from stillwatch.signals.contract import Floats, Keys, Mark, Panel
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
 
@@ -79,7 +79,11 @@ def conclude(tested: Sequence[Tested], calibration: Calibration, fdr: float, see
         drafts.append(_draft(ats, tested, marks, verdicts, members))
     drafts.sort(key=lambda draft: (draft.q_value, draft.p_value, -int(draft.named.sum()), draft.group_ids))
     groups = tuple(
-        (tested[at][0], _group(panels[at], marks[at], verdicts[at], judged[at])) for at in range(len(tested))
+        (
+            tested[at][0],
+            _group(panels[at], marks[at], verdicts[at], judged[at], axes[at].score if aside[at] is None else None),
+        )
+        for at in range(len(tested))
     )
     ran = frozenset(mark.ident for of in marks for mark in of)
     skips = {said.ident: said.reason for _, _, of in tested for said in of if isinstance(said, Skipped)}
@@ -135,7 +139,7 @@ def _draft(
     )
 
 
-def _group(panel: Panel, marks: Sequence[Mark], verdict: Verdict, judgement: Judgement) -> Group:
+def _group(panel: Panel, marks: Sequence[Mark], verdict: Verdict, judgement: Judgement, score: float | None) -> Group:
     return Group(
         group_id=panel.group_id,
         outcome=judgement.outcome,
@@ -149,4 +153,12 @@ def _group(panel: Panel, marks: Sequence[Mark], verdict: Verdict, judgement: Jud
         counter_evidence=tuple(said for mark in marks for said in mark.counter_evidence),
         reason=judgement.reason,
         would_change=judgement.would_change,
+        # Rounded up: as an example for later runs it must not rank below what it was.
+        score=score and round(score + 5e-7, 6),
+        readings=tuple(_reading(mark) for mark in marks if mark.log_e is not None or mark.score is not None),
     )
+
+
+def _reading(mark: Mark) -> Reading:
+    log_e = None if mark.log_e is None else round(max(mark.log_e, -999.0), 3)
+    return Reading(mark.ident, log_e, None if mark.score is None else round(mark.score, 6))
