@@ -112,3 +112,20 @@ class Group:
     campaign_id: str | None = None
     score: float | None = None
     readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The smallest campaign of one class that a run would have found: with a probability of a half, and of 0.95.
+
+    Sizes are None where none would be. `needs` are columns of which one must be filled; `reason_blind` says why the
+    class is not seen, and is empty where it is.
+    """
+
+    campaign_class: str
+    accounts_half: int | None
+    calls_half: int | None
+    accounts_most: int | None
+    calls_most: int | None
+    needs: tuple[str, ...]
+    reason_blind: str

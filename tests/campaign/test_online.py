@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 
 from stillwatch.campaign.calibration import Calibration
-from stillwatch.campaign.fusion import Axes
+from stillwatch.campaign.conclusion import conclude
+from stillwatch.campaign.fusion import Axes, Verdict
 from stillwatch.campaign.online import (
     OnlineState,
     begin,
@@ -22,7 +24,11 @@ from stillwatch.campaign.online import (
     open_stream,
     save_state,
 )
+from stillwatch.campaign.power import PLANS, Ground, draw
 from stillwatch.errors import Error
+from stillwatch.signals.contract import Population
+from stillwatch.signals.registry import SIGNALS
+from tests.signals.panels import HOUR_US
 
 FDR = 0.05
 
@@ -233,3 +239,31 @@ def test_a_crash_leaves_the_old_state_or_the_new_one(tmp_path: Path) -> None:
         counts.append(state.windows_count)
     assert counts == sorted(counts)
     assert counts[-1] > 0
+
+
+def test_a_run_that_decides_by_the_stream_names_the_campaign_once_and_again() -> None:
+    """Two days of one pool, as `conclude` hands them over."""
+    calibration = Calibration("c-1", "made up", (0.0,) * 428)
+    blocks = 48
+    tested = np.arange(blocks) % 2 == 0
+    population = Population(5_000, np.zeros(0, dtype=np.int64), HOUR_US, 0, np.full(blocks, 1_000), tested)
+    ground = Ground(population, frozenset({"input_text", "time"}), 1, 0, calibration, FDR)
+    pool = next(plan for plan in PLANS if plan.name == "least-loaded-pool")
+    state = begin(calibration, FDR, "k")
+    for day in (1, 2):
+        panel = draw(ground, pool, 120, np.random.default_rng(9))
+        said = [signal.conclude(panel) for signal in SIGNALS if signal.NEEDS & ground.available]
+        states = []
+
+        def by_stream(
+            hypotheses: Sequence[tuple[str, Axes]], day: int = day, states: list[OnlineState] = states
+        ) -> list[Verdict]:
+            verdicts, after = decide(state, window(day), hypotheses)
+            states.append(after)
+            return verdicts
+
+        concluded = conclude([(0, panel, said)], calibration, FDR, 0, by_stream)
+        assert len(concluded.campaigns) == 1
+        assert concluded.campaigns[0].q_value == FDR
+        (state,) = states
+    assert state.named == {"f-drawn": 1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.community import communities
-from stillwatch.campaign.fusion import Verdict, not_tested, reject, weigh
+from stillwatch.campaign.fusion import Axes, Verdict, not_tested, reject, weigh
 from stillwatch.campaign.judgement import Judgement, judge, set_aside
 from stillwatch.campaign.membership import membership
 from stillwatch.campaign.naming import capabilities, techniques
@@ -19,6 +19,8 @@ from stillwatch.signals.contract import Floats, Keys, Mark, Panel
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
 
 Tested = tuple[int, Panel, list[Mark | Skipped]]
+
+Decide = Callable[[Sequence[tuple[str, Axes]]], list[Verdict]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,23 @@ class Conclusion:
     scores: tuple[float, ...]
 
 
-def conclude(tested: Sequence[Tested], calibration: Calibration, fdr: float, seed: int) -> Conclusion:
-    """Weigh all families together, judge each, and join the rejected ones that share accounts."""
+def conclude(
+    tested: Sequence[Tested], calibration: Calibration, fdr: float, seed: int, decide: Decide | None = None
+) -> Conclusion:
+    """Weigh all families together, judge each, and join the rejected ones that share accounts.
+
+    `decide` turns the names and axes of the hypotheses into verdicts; without it they are decided among themselves.
+    """
     marks = [[mark for mark in said if isinstance(mark, Mark)] for _, _, said in tested]
     panels = [panel for _, panel, _ in tested]
     axes = [weigh(of, len(panel.accounts), calibration) for of, panel in zip(marks, panels, strict=True)]
     aside = [set_aside(panel, of) for panel, of in zip(panels, marks, strict=True)]
     eligible = [at for at, why in enumerate(aside) if why is None]
     verdicts = [not_tested(axis) for axis in axes]
-    for at, verdict in zip(eligible, reject([axes[at] for at in eligible], fdr), strict=True):
+    hypotheses = [(panels[at].group_id, axes[at]) for at in eligible]
+    for at, verdict in zip(
+        eligible, decide(hypotheses) if decide else reject([each for _, each in hypotheses], fdr), strict=True
+    ):
         verdicts[at] = verdict
     members = [membership(p, m, v) for p, m, v in zip(panels, marks, verdicts, strict=True)]
     judged = [why or judge(verdict, fdr) for why, verdict in zip(aside, verdicts, strict=True)]
