@@ -23,6 +23,7 @@ from stillwatch.engines.run import detect
 from stillwatch.lab.scenario import scenario_named
 from stillwatch.lab.simulate import write_world
 from stillwatch.lab.world import simulate
+from stillwatch.report.calibration import curve_markdown
 
 TARGET = Path("src/stillwatch/campaign/calibrations") / f"{SHIPPED}.json"
 
@@ -83,6 +84,8 @@ def main() -> None:
     fitted = fit(SHIPPED, source, worlds)
     asked.out.write_text(dump(fitted))
     print(f"{len(fitted.scores)} families written to {asked.out}")
+    for ident, curve in fitted.curves.items():
+        print(f"\nFor docs/signals/{ident}.md:\n\n{curve_markdown(curve)}")
 
 
 if __name__ == "__main__":

@@ -249,21 +249,17 @@ def test_a_run_that_decides_by_the_stream_names_the_campaign_once_and_again() ->
     population = Population(5_000, np.zeros(0, dtype=np.int64), HOUR_US, 0, np.full(blocks, 1_000), tested)
     ground = Ground(population, frozenset({"input_text", "time"}), 1, 0, calibration, FDR)
     pool = next(plan for plan in PLANS if plan.name == "least-loaded-pool")
-    state = begin(calibration, FDR, "k")
-    for day in (1, 2):
+    states = [begin(calibration, FDR, "k")]
+
+    def by_stream(hypotheses: Sequence[tuple[str, Axes]]) -> list[Verdict]:
+        verdicts, after = decide(states[-1], window(len(states)), hypotheses)
+        states.append(after)
+        return verdicts
+
+    for _ in range(2):
         panel = draw(ground, pool, 120, np.random.default_rng(9))
         said = [signal.conclude(panel) for signal in SIGNALS if signal.NEEDS & ground.available]
-        states = []
-
-        def by_stream(
-            hypotheses: Sequence[tuple[str, Axes]], day: int = day, states: list[OnlineState] = states
-        ) -> list[Verdict]:
-            verdicts, after = decide(state, window(day), hypotheses)
-            states.append(after)
-            return verdicts
-
         concluded = conclude([(0, panel, said)], calibration, FDR, 0, by_stream)
         assert len(concluded.campaigns) == 1
         assert concluded.campaigns[0].q_value == FDR
-        (state,) = states
-    assert state.named == {"f-drawn": 1}
+    assert states[-1].named == {"f-drawn": 1}

@@ -21,8 +21,10 @@ from stillwatch.trace import PHRASE_CLASSES
 DRAWS, HALF, MOST = 20, 10, 19
 """Campaigns drawn at a size, and how many found make a power of 0.5 and of 0.95: either within about a tenth."""
 
+STRIDE = 3
 HOPES = 2
-"""Draws of the largest size: where all are missed, smaller ones are not tried."""
+"""From small to large every third size is tried, and passed over where two draws are missed. It begins with the small
+ones, because more is not always easier: in a small log a large family shares rare values by chance."""
 
 STEP = 1.2
 """Sizes tried are a fifth apart: finer than what twenty draws can tell."""
@@ -174,35 +176,46 @@ def _reach(ground: Ground, plan: Plan, seeds: Sequence[int]) -> Reach:
     if reason:
         return Reach(plan.name, None, None, None, None, needs, reason)
     largest = CALLS_TRIED_MAX // plan.calls_per_account
-    whys = [missed(ground, draw(ground, plan, largest, np.random.default_rng([*seeds, at]))) for at in range(HOPES)]
-    if all(whys):
-        return Reach(plan.name, None, None, None, None, needs, _unfound(largest, whys[0]))
     sizes = [8]
     while sizes[-1] < largest:
         sizes.append(min(largest, int(np.ceil(sizes[-1] * STEP))))
-    tried: dict[tuple[int, int], bool] = {}
+    tried: dict[tuple[int, int], str] = {}
 
     def found(at: int, number: int) -> bool:
         if (at, number) not in tried:
             rng = np.random.default_rng([*seeds, at, number])
-            tried[at, number] = not missed(ground, draw(ground, plan, sizes[at], rng))
-        return tried[at, number]
+            tried[at, number] = missed(ground, draw(ground, plan, sizes[at], rng))
+        return not tried[at, number]
 
-    low, half = -1, len(sizes)
-    while half - low > 1:
-        middle = (low + half) // 2
-        low, half = (low, middle) if _often(found, middle, HALF) else (middle, half)
+    half = _first(found, len(sizes))
+    if half is None:
+        why = tried[len(sizes) - 1, 0] or "too seldom found"
+        return Reach(plan.name, None, None, None, None, needs, f"not found with up to {largest} accounts: {why}")
     most = half
     while most < len(sizes) and not _often(found, most, MOST):
         most += 1
-    accounts = [sizes[at] if at < len(sizes) else None for at in (half, most)]
-    calls = [None if count is None else count * plan.calls_per_account for count in accounts]
-    reason = "" if half < len(sizes) else _unfound(largest, "found too seldom")
-    return Reach(plan.name, accounts[0], calls[0], accounts[1], calls[1], needs, reason)
+    sure = most if most < len(sizes) else None
+    return Reach(
+        plan.name,
+        sizes[half],
+        sizes[half] * plan.calls_per_account,
+        None if sure is None else sizes[sure],
+        None if sure is None else sizes[sure] * plan.calls_per_account,
+        needs,
+        "",
+    )
 
 
-def _unfound(accounts_count: int, why: str) -> str:
-    return f"not found with up to {accounts_count} accounts: {why}"
+def _first(found: Callable[[int, int], bool], sizes_count: int) -> int | None:
+    """Return the first size at which one campaign of two is found, None where there is none."""
+    for at in [*range(STRIDE - 1, sizes_count - 1, STRIDE), sizes_count - 1]:
+        if any(found(at, number) for number in range(HOPES)) and _often(found, at, HALF):
+            low, high = max(-1, at - 2 * STRIDE), int(at)
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (low, middle) if _often(found, middle, HALF) else (middle, high)
+            return high
+    return None
 
 
 def _often(found: Callable[[int, int], bool], at: int, enough: int) -> bool:
