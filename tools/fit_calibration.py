@@ -16,12 +16,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from stillwatch.campaign.calibration import SHIPPED, Calibration, dump
+from stillwatch.campaign.calibration import SHIPPED, dump
+from stillwatch.campaign.history import History, fit, read_histories
 from stillwatch.engines.contract import RunRequest
 from stillwatch.engines.run import detect
 from stillwatch.lab.scenario import scenario_named
 from stillwatch.lab.simulate import write_world
 from stillwatch.lab.world import simulate
+from stillwatch.report.calibration import curve_markdown
 
 TARGET = Path("src/stillwatch/campaign/calibrations") / f"{SHIPPED}.json"
 
@@ -38,17 +40,23 @@ class Silent:
     def note(self, text: str) -> None: ...
 
 
-def honest_scores(name: str, seed: int) -> list[float]:
-    """Return the extraction scores of the families tested in one honest world."""
+def honest_world(name: str, seed: int) -> History:
+    """Return the families tested in one honest world, under a key of its own, so that no two worlds share a name."""
     scenario = replace(scenario_named(name), campaigns=())
     folder = Path(tempfile.mkdtemp(prefix="stillwatch-calibration-"))
     try:
         write_world(simulate(scenario, seed, CALLS[name]), folder / "world", "canonical", Silent())
-        accounts = str(folder / "world" / "accounts.jsonl")
-        request = RunRequest(events=(str(folder / "world" / "events"),), accounts=(accounts,), out=folder / "run")
+        request = RunRequest(
+            events=(str(folder / "world" / "events"),),
+            accounts=(str(folder / "world" / "accounts.jsonl"),),
+            out=folder / "run",
+            key=f"calibration world {seed}".encode(),
+        )
         detect(request, Silent())
-        scores: list[float] = json.loads((folder / "run" / "run.json").read_text())["extraction_scores"]
-        return scores
+        # Nothing is hidden here, so whatever a run reports is an honest family that scored high.
+        reported = (json.loads(line) for line in (folder / "run" / "groups.jsonl").read_text().splitlines())
+        keep = frozenset(group["group_id"] for group in reported if group["campaign_id"])
+        return read_histories([folder / "run"], keep=keep)[0]
     finally:
         shutil.rmtree(folder)
 
@@ -59,20 +67,25 @@ def main() -> None:
     options.add_argument("--first-seed", type=int, default=10_000)
     options.add_argument("--out", type=Path, default=TARGET)
     asked = options.parse_args()
-    scores: list[float] = []
+    worlds: list[History] = []
     for world in range(asked.worlds):
         name = "bench" if world % 4 == 3 else "quiet"
-        found = honest_scores(name, asked.first_seed + world)
-        scores += found
+        found = honest_world(name, asked.first_seed + world)
+        worlds.append(found)
+        highest = max((family.score for family in found.families), default=0)
         print(
-            f"world {world + 1} of {asked.worlds} ({name}): {len(found)} families, highest {max(found, default=0):.3f}"
+            f"world {world + 1} of {asked.worlds} ({name}): {len(found.families)} families, highest {highest:.3f}",
+            flush=True,
         )
     source = (
         f"{asked.worlds} simulated worlds without campaigns, seeds {asked.first_seed} to "
         f"{asked.first_seed + asked.worlds - 1}, scenarios quiet and bench"
     )
-    asked.out.write_text(dump(Calibration(SHIPPED, source, tuple(scores))))
-    print(f"{len(scores)} families written to {asked.out}")
+    fitted = fit(SHIPPED, source, worlds)
+    asked.out.write_text(dump(fitted))
+    print(f"{len(fitted.scores)} families written to {asked.out}")
+    for ident, curve in fitted.curves.items():
+        print(f"\nFor docs/signals/{ident}.md:\n\n{curve_markdown(curve)}")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,15 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What one signal measured on a family: the natural logarithm of its e-value, its score, or both."""
+
+    signal: str
+    log_e: float | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One rare value that accounts of a campaign share. `pseudonym` is 16 hex digits, never the value."""
 
@@ -92,7 +101,8 @@ class Group:
     """A line of `groups.jsonl`: one family that was tested, whatever came of it.
 
     `log_e_coordination` is the natural logarithm of an e-value, `p_extraction` a conformal p-value; `reason` says in
-    one sentence why the outcome is what it is, `would_change` what would turn it.
+    one sentence why the outcome is what it is, `would_change` what would turn it. `score` is the extraction score of a
+    family that was a hypothesis, None for one that was set aside or not tested; `readings` are what signals measured.
     """
 
     group_id: str
@@ -108,3 +118,22 @@ class Group:
     reason: str
     would_change: str
     campaign_id: str | None = None
+    score: float | None = None
+    readings: tuple[Reading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The smallest campaign of one class that a run would have found: with a probability of a half, and of 0.95.
+
+    Sizes are None where none would be. `needs` are columns of which one must be filled; `reason_blind` says why the
+    class is not seen, and is empty where it is.
+    """
+
+    campaign_class: str
+    accounts_half: int | None
+    calls_half: int | None
+    accounts_most: int | None
+    calls_most: int | None
+    needs: tuple[str, ...]
+    reason_blind: str

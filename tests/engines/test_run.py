@@ -154,7 +154,7 @@ def test_a_request_that_makes_no_sense_is_refused_before_anything_is_written(
 def test_a_calibration_that_is_none_is_refused(tmp_path: Path) -> None:
     asked = request(tmp_path)
     assert asked.calibration is not None
-    asked.calibration.write_text('{"version": 99}')
+    asked.calibration.write_text('{"scores": 99}')
     with pytest.raises(Error) as refused:
         detect(asked, Silent())
     assert refused.value.ident == "bad-calibration"

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stillwatch.campaign.calibration import Calibration, dump
 from stillwatch.engines.contract import Observer
 from stillwatch.engines.run import RunRequest, detect
 from stillwatch.finding import Outcome
@@ -61,13 +62,10 @@ def write_lines(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
 
 def write_calibration(folder: Path) -> Path:
     """Write the reference that all scenes rank against, so that a new shipped one changes none of them."""
-    scores = [round(0.5 * (at / 60) ** 2, 6) for at in range(1, 61)]
-    body = {
-        "version": 1, "ident": "scenes-1", "source": "made up for the scenes: nine in ten honest families score 0",
-        "families_count": 599, "scores_above_zero": scores,
-    }  # fmt: skip
+    scores = [0.0] * 539 + [round(0.5 * (at / 60) ** 2, 6) for at in range(1, 61)]
+    source = "made up for the scenes: nine in ten honest families score 0"
     path = folder / "calibration.json"
-    path.write_text(json.dumps(body))
+    path.write_text(dump(Calibration("scenes-1", source, tuple(scores))))
     return path
 
 

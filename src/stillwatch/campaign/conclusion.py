@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,11 +15,14 @@ from stillwatch.campaign.fusion import Axes, Verdict, not_tested, reject, weigh
 from stillwatch.campaign.judgement import Judgement, judge, set_aside
 from stillwatch.campaign.membership import Members, membership
 from stillwatch.campaign.naming import capabilities, techniques
-from stillwatch.finding import Evidence, Group, Link, Skipped
+from stillwatch.finding import Evidence, Group, Link, Reading, Skipped
 from stillwatch.signals.contract import Floats, Ints, Keys, Mark, Pool
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
 
 Tested = tuple[int, Pool, list[Mark | Skipped]]
+
+Decide = Callable[[Sequence[tuple[str, Axes]]], list[Verdict]]
+"""Turns the names and axes of a window's hypotheses into verdicts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Judged:
     members: list[Members]
     judgements: list[Judgement]
     rejected: list[int]
-    scores: tuple[float, ...]
+    eligible: frozenset[int]
 
     @property
     def rejected_families(self) -> list[int]:
@@ -82,15 +85,19 @@ class Conclusion:
     scores: tuple[float, ...]
 
 
-def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float) -> Judged:
-    """Weigh all families together and judge each."""
+def judge_all(
+    tested: Sequence[Tested], calibration: Calibration, fdr: float, decide: Decide | None = None
+) -> Judged:
+    """Weigh all families together and judge each; without `decide` the hypotheses are decided among themselves."""
     marks = [[mark for mark in said if isinstance(mark, Mark)] for _, _, said in tested]
     pools = [pool for _, pool, _ in tested]
     axes = [weigh(of, len(pool.accounts), calibration) for of, pool in zip(marks, pools, strict=True)]
     aside = [set_aside(pool, of) for pool, of in zip(pools, marks, strict=True)]
     eligible = [at for at, why in enumerate(aside) if why is None]
     verdicts = [not_tested(axis) for axis in axes]
-    for at, verdict in zip(eligible, reject([axes[at] for at in eligible], fdr), strict=True):
+    hypotheses = [(pools[at].group_id, axes[at]) for at in eligible]
+    decided = decide(hypotheses) if decide else reject([each for _, each in hypotheses], fdr)
+    for at, verdict in zip(eligible, decided, strict=True):
         verdicts[at] = verdict
     members = [membership(p, m, v) for p, m, v in zip(pools, marks, verdicts, strict=True)]
     judged = [why or judge(verdict, fdr) for why, verdict in zip(aside, verdicts, strict=True)]
@@ -99,8 +106,7 @@ def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float) ->
         for judgement, of, verdict in zip(judged, members, verdicts, strict=True)
     ]
     rejected = [at for at, judgement in enumerate(judged) if judgement.outcome == "extraction-campaign"]
-    scores = tuple(sorted(axes[at].score for at in eligible))
-    return Judged(tested, marks, axes, verdicts, members, judged, rejected, scores)
+    return Judged(tested, marks, axes, verdicts, members, judged, rejected, frozenset(eligible))
 
 
 def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
@@ -130,7 +136,7 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
         groups=groups,
         ran=frozenset(mark.ident for of in judged.marks for mark in of),
         skips={said.ident: said.reason for _, _, of in judged.tested for said in of if isinstance(said, Skipped)},
-        scores=judged.scores,
+        scores=tuple(sorted(judged.axes[at].score for at in judged.eligible)),
     )
 
 
@@ -197,6 +203,7 @@ def _links(marks: Sequence[Mark]) -> tuple[Link, ...]:
 
 def _group(judged: Judged, at: int) -> Group:
     pool, marks, verdict, judgement = judged.tested[at][1], judged.marks[at], judged.verdicts[at], judged.judgements[at]
+    score = judged.axes[at].score if at in judged.eligible else None
     return Group(
         group_id=pool.group_id,
         outcome=judgement.outcome,
@@ -210,4 +217,12 @@ def _group(judged: Judged, at: int) -> Group:
         counter_evidence=tuple(said for mark in marks for said in mark.counter_evidence),
         reason=judgement.reason,
         would_change=judgement.would_change,
+        # Rounded up: as an example for later runs it must not rank below what it was.
+        score=score and round(score + 5e-7, 6),
+        readings=tuple(_reading(mark) for mark in marks if mark.log_e is not None or mark.score is not None),
     )
+
+
+def _reading(mark: Mark) -> Reading:
+    log_e = None if mark.log_e is None else round(max(mark.log_e, -999.0), 3)
+    return Reading(mark.ident, log_e, None if mark.score is None else round(mark.score, 6))

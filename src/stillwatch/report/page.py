@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from stillwatch.finding import Campaign, Evidence, Group, Link
-from stillwatch.report import charts, reading, wording
+from stillwatch.report import charts, power, reading, wording
 from stillwatch.report.skeleton import SKELETON_ACCOUNTS_MIN, TEXT_CHARS_MAX, Skeleton
 
 CAMPAIGNS_DETAILED_MAX = 20
@@ -119,6 +119,7 @@ def render(run_dir: Path, skeletons: Mapping[str, Skeleton]) -> str:
             skipped=run.skipped(),
             losses=reading.losses_of(run.facts),
             wording=wording,
+            power=power,
             accounts_min=SKELETON_ACCOUNTS_MIN,
             text_chars_max=TEXT_CHARS_MAX,
         )

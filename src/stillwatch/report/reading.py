@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.errors import Error
-from stillwatch.finding import Campaign, Group, Verdict
+from stillwatch.finding import Campaign, Group, Reach, Verdict
 
 SCHEMA_VERSION = 1
 
@@ -89,6 +89,7 @@ class Facts(msgspec.Struct, frozen=True):
     signals: tuple[SignalRun, ...] = ()
     saturated: tuple[Saturated, ...] = ()
     rejected_by_reason: dict[str, int] = {}
+    power: tuple[Reach, ...] = ()
 
 
 class AccountRow(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
@@ -15,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stillwatch.finding import Campaign, Evidence
-from stillwatch.report import reading, wording
+from stillwatch.report import power, reading, wording
 
 CAMPAIGNS_MAX = 20
 """Rows that fit a screen; `campaigns.jsonl` has them all."""
@@ -86,6 +87,8 @@ def summary_json(run_dir: Path) -> dict[str, object]:
         "skipped": [{"signal": signal.ident, "reason": signal.reason} for signal in run.skipped()],
         "losses": dict(reading.losses_of(facts)),
         "saturated": [{"bound": item.bound, "value": item.value, "note": item.note} for item in facts.saturated],
+        "calibration": {"ident": facts.calibration.ident, "shipped": facts.calibration.shipped},
+        "power": [asdict(reach) for reach in facts.power],
         "report": str(run_dir / "report.html"),
     }
 
@@ -166,6 +169,10 @@ def _notes(run: reading.Run) -> list[tuple[str, list[str]]]:
             f"{wording.printable(item.bound)} at {wording.figure(item.value)}: {wording.printable(item.note)}"
             for item in facts.saturated
         ],
+        "Calibration": ["the shipped one, fitted on simulated traffic and not on this provider's"]
+        if facts.calibration.shipped
+        else [],
+        **power.lines(facts.power),
     }
     return [(label, text) for label, text in lines.items() if text]
 

@@ -1,0 +1,1 @@
+"""What can be proved to others: signatures, and what is signed."""

@@ -1,0 +1,175 @@
+"""Signed grants: issued, inspected, verified. A grant that cannot be verified exempts nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import msgspec
+
+from stillwatch.errors import Error
+from stillwatch.evidence.signing import canonical, read_key, sign, verify
+from stillwatch.grant import GRANT_VERSION, IDS_MAX, PSEUDONYM_PREFIX, Grant, micros
+
+PURPOSE = f"grant {GRANT_VERSION}"
+
+GRANT_BYTES_MAX = 20_000_000
+"""A grant of the most accounts there may be has some 8 MB; what is larger is another file."""
+
+GRANTS_MAX = 10_000
+"""Grants of one run: licensed customers of one provider, each of whom negotiated a contract."""
+
+WORDS_CHARS_MAX = 2_000
+"""Length of an id or of what is said for people: a paragraph."""
+
+VOLUME_MAX = 2**62
+"""Calls and tokens are counted in 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedGrant:
+    """A grant with the name of the key that is said to have signed it."""
+
+    grant: Grant
+    key: str
+
+
+def issue(grant: Grant, private_pem: bytes) -> str:
+    """Return the text of a grant file: the grant, named by a digest of what it says, and a signature over it.
+
+    Raises:  bad-grant, bad-signing-key, missing-extra.
+    """
+    named = replace(grant, grant_id=grant_ident(grant))
+    _check(named, "")
+    body = asdict(named)
+    signature = sign(canonical(body), PURPOSE, private_pem)
+    return json.dumps({"version": GRANT_VERSION, "grant": body, "signature": signature}, indent=1) + "\n"
+
+
+def inspect(text: str, where: str = "") -> SignedGrant:
+    """Read a grant file **without** checking who signed it; for people who want to see what it says.
+
+    Raises:  bad-grant.
+    """
+    body, signature = _parts(text, where)
+    key = signature.get("key") if isinstance(signature, dict) else None
+    return SignedGrant(_grant(body, where), str(key))
+
+
+def verified(text: str, public_pems: dict[str, bytes], where: str = "") -> SignedGrant:
+    """Read a grant file that one of the trusted keys (file name → PEM) has signed.
+
+    Raises:  bad-grant, bad-signature, untrusted-key, bad-signing-key, missing-extra.
+    """
+    body, signature = _parts(text, where)
+    try:
+        message = canonical(body)
+    except ValueError as error:
+        raise _bad("it holds a number that is not whole, or text that is no UTF-8", where) from error
+    key = verify(message, PURPOSE, signature, public_pems, where)
+    return SignedGrant(_grant(body, where), key)
+
+
+def load(paths: Sequence[Path], key_paths: Sequence[Path]) -> list[Grant]:
+    """Read the grants that a run takes into account, each once, by name. One that does not verify ends the run: who
+    passes it believes that it holds.
+
+    Raises:  what `verified` raises; no-such-grant, no-such-signing-key, too-many-grants.
+    """
+    keys = {str(path): read_key(path) for path in key_paths}
+    if len(paths) > GRANTS_MAX:
+        raise Error("too-many-grants", f"expected {GRANTS_MAX} grants at most, got {len(paths)}")
+    found = [verified(read_text(path), keys, str(path)).grant for path in paths]
+    return [grant for _, grant in sorted({grant.grant_id: grant for grant in found}.items())]
+
+
+def read_text(path: Path) -> str:
+    """Read a grant file's text."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(GRANT_BYTES_MAX + 1)
+    except OSError as error:
+        raise Error("no-such-grant", "the grant file cannot be read", where=str(path)) from error
+    if len(data) > GRANT_BYTES_MAX:
+        raise _bad("it is far larger than a grant", str(path))
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _bad("it is no UTF-8", str(path)) from error
+
+
+def grant_ident(grant: Grant) -> str:
+    """Return a grant's name: a digest of everything else that it says.
+
+    Raises:  bad-grant where it holds text that is no UTF-8.
+    """
+    try:
+        said = canonical(asdict(replace(grant, grant_id="")))
+    except ValueError as error:
+        raise _bad("it holds a number that is not whole, or text that is no UTF-8", "") from error
+    return "g-" + hashlib.blake2b(said, digest_size=8).hexdigest()
+
+
+def _parts(text: str, where: str) -> tuple[dict[str, object], object]:
+    try:
+        envelope = json.loads(text, object_pairs_hook=_once)
+        version, body, signature = envelope["version"], envelope["grant"], envelope["signature"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise _bad("it is no JSON object with version, grant and signature", where) from error
+    if version != GRANT_VERSION:
+        raise _bad(f"expected version {GRANT_VERSION}, got {str(version)[:20]}", where)
+    if not isinstance(body, dict):
+        raise _bad("its grant is no object", where)
+    return body, signature
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse a name that stands twice: two readers could take it two ways."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _grant(body: dict[str, object], where: str) -> Grant:
+    try:
+        grant = msgspec.convert(body, Grant)
+    except msgspec.ValidationError as error:
+        raise _bad("a field is missing or has another type", where) from error
+    if set(body) != set(asdict(grant)):
+        raise _bad("it has a field that this version does not know, and could mean a bound", where)
+    _check(grant, where)
+    if grant.grant_id != grant_ident(grant):
+        raise _bad("its name is no digest of what it says", where)
+    return grant
+
+
+def _check(grant: Grant, where: str) -> None:
+    """Refuse a grant that is without bounds, or says what cannot be."""
+    ids = grant.organizations + grant.accounts
+    if not ids or not grant.models:
+        raise _bad("it names no account and no organisation, or no model", where)
+    if max(len(grant.organizations), len(grant.accounts), len(grant.models)) > IDS_MAX:
+        raise _bad(f"it names more than {IDS_MAX} accounts, organisations or models", where)
+    words = (*ids, *grant.models, grant.grantee, grant.purpose, grant.issuer)
+    if not all(word.strip() and len(word) <= WORDS_CHARS_MAX for word in words):
+        raise _bad("an id or a description is empty or far too long", where)
+    pseudonyms = [name.removeprefix(PSEUDONYM_PREFIX) for name in ids if name.startswith(PSEUDONYM_PREFIX)]
+    if not all(re.fullmatch("[0-9a-f]{16}", digits) and int(digits, 16) for digits in pseudonyms):
+        raise _bad("a pseudonym is not 16 hex digits", where)
+    if not (0 < grant.calls_max <= VOLUME_MAX and 0 < grant.output_tokens_max <= VOLUME_MAX):
+        raise _bad("its volume is not bounded by positive numbers", where)
+    try:
+        begins, ends, _ = micros(grant.not_before), micros(grant.expires), micros(grant.issued)
+    except (ValueError, OverflowError) as error:
+        raise _bad("a time is not RFC 3339 with an offset", where) from error
+    if begins >= ends:
+        raise _bad("it ends before it begins", where)
+
+
+def _bad(reason: str, where: str) -> Error:
+    return Error("bad-grant", f"the grant cannot be taken: {reason}", where=where)
