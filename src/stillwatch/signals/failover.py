@@ -1,0 +1,247 @@
+"""Failover: where accounts are closed or calls refused, others take over at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from stillwatch.finding import Evidence, Family, Skipped
+from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p
+
+IDENT = "failover"
+FAMILY: Family = "lifecycle"
+NEEDS = frozenset({"closed_at", "status"})
+
+FORBIDDEN = 403
+THROTTLED = 429
+"""HTTP statuses of a block and of a limit (RFC 9110, RFC 6585)."""
+
+BIRTH_US = 3 * 3_600_000_000
+"""Hours before and after a closure that are compared: a stock of ready accounts takes over within one (threat model 7,
+evasion 5)."""
+
+HANDOFF_US = 3_600_000_000
+"""How long before and after a refusal the same item is looked for on other accounts."""
+
+LENIENCE = 2.0
+"""How many times more births than everybody's calls suggest, or more of an item's calls, may honestly come after than
+before: a wave that grows while some are refused."""
+
+ITEM_OWNERS_MAX = 3
+"""An item that more owners ask for went round, and is asked for after a refusal as it was before it."""
+
+OWNERS_MIN = 8
+"""Owners that handoffs must join. A customer who falls back from one own account to another joins two."""
+
+
+class Births(NamedTuple):
+    """Owners' first calls around closures, without the closure that is followed by most.
+
+    Shapes:  followers: accounts' owners born after; `before` and `closures` are counts, `chance` the largest honest
+             chance of after.
+    """
+
+    followers: Ints
+    before: int
+    closures: int
+    chance: float
+
+    def log_p(self, fewer: int = 0) -> float:
+        return _tail(len(self.followers) - fewer, len(self.followers) + self.before - fewer, self.chance)
+
+
+class Handoffs(NamedTuple):
+    """Pairs of owners of whom one asked, within an hour, for what the other was refused; each pair once.
+
+    Shapes:  refused, other: owners; after: the other asked later; moved: it did so over another access path.
+    """
+
+    refused: Ints
+    other: Ints
+    after: npt.NDArray[np.bool_]
+    moved: npt.NDArray[np.bool_]
+
+    def kept(self, which: npt.NDArray[np.bool_]) -> Handoffs:
+        return Handoffs(self.refused[which], self.other[which], self.after[which], self.moved[which])
+
+    def log_p(self) -> float:
+        return _tail(int(self.after.sum()), len(self.after), LENIENCE / (1 + LENIENCE))
+
+
+def conclude(panel: Panel) -> Mark | Skipped:
+    """Test whether new owners begin after others are closed, and whether refused items go on elsewhere.
+
+    Sees:       a stock of accounts that replaces banned ones; a queue that hands a refused item to the next account
+                or path.
+    Misled by:  a provider that closes accounts again and again as one wave of newcomers grows.
+    Evaded by:  waiting for half a day before taking over; giving refused items up.
+    Source:     threat model 2.2, E3 and E4; method S3d.
+    """
+    owner, owners = panel.owners()
+    births, handoffs = find_births(panel, owner), find_handoffs(panel, owner, owners)
+    parts: list[tuple[float, Floats]] = []
+    evidence: list[Evidence] = []
+    against: list[Evidence] = []
+    if births is not None:
+        log_p = births.log_p()
+        left = np.full(owners, log_e_from_log_p(log_p))
+        left[births.followers] = log_e_from_log_p(births.log_p(1))
+        parts.append((log_e_from_log_p(log_p), left))
+        (evidence if log_p < np.log(0.01) else against).append(_births_said(births, log_p))
+    if handoffs is not None:
+        log_p = handoffs.log_p()
+        parts.append((log_e_from_log_p(log_p), _handoffs_without(handoffs, owners)))
+        (evidence if log_p < np.log(0.01) else against).append(_handoffs_said(handoffs, log_p))
+    if not parts:
+        return Skipped(IDENT, "no account begins around a closure, and no refused item is asked for elsewhere")
+    log_e = float(np.logaddexp.reduce([each for each, _ in parts]) - np.log(len(parts)))
+    without = np.logaddexp.reduce(np.stack([left for _, left in parts]), axis=0) - np.log(len(parts))
+    return Mark(IDENT, FAMILY, log_e, tuple(evidence), tuple(against), without[owner])
+
+
+def find_births(panel: Panel, owner: Ints) -> Births | None:
+    """Return the births before and after separate closures, or None where fewer than two closures have any.
+
+    The closure with the strongest following is left out: one ban amid one wave of newcomers is no habit.
+    Twin:    tests/naive/failover.py::find_births
+    """
+    calls, population = panel.calls, panel.population
+    anchors = _anchors(_ends(panel))
+    who = owner[calls.account]
+    order = np.lexsort((calls.time_us, who))
+    _, first = np.unique(who[order], return_index=True)
+    born_us, tested = calls.time_us[order][first], calls.tested[order][first]
+    stretch = calls.time_us // population.block_us - population.block_first
+    others = np.maximum(population.block_calls - np.bincount(stretch, minlength=len(population.block_calls)), 0)
+    others = np.where(population.block_tested, others, 0)
+    middle = (np.arange(len(others)) + population.block_first) * population.block_us + population.block_us // 2
+    found = []
+    for at in anchors.tolist():
+        after = np.flatnonzero(tested & (born_us > at) & (born_us <= at + BIRTH_US))
+        before = int((tested & (born_us < at) & (born_us >= at - BIRTH_US)).sum())
+        calls_after = int(others[(middle > at) & (middle <= at + BIRTH_US)].sum())
+        calls_before = int(others[(middle < at) & (middle >= at - BIRTH_US)].sum())
+        if calls_after and calls_before and len(after) + before:
+            chance = LENIENCE * calls_after / (LENIENCE * calls_after + calls_before)
+            found.append((_tail(len(after), len(after) + before, chance), at, after, before, chance))
+    if len(found) < 2:
+        return None
+    found = sorted(found, key=lambda one: one[:2])[1:]
+    followers = np.concatenate([after for _, _, after, _, _ in found])
+    before = sum(one[3] for one in found)
+    return Births(followers, before, len(found), max(one[4] for one in found))
+
+
+def _ends(panel: Panel) -> Ints:
+    """Return when accounts of the family were closed or, where nobody says, blocked for good."""
+    calls, closed = panel.calls, panel.facts.closed_us
+    last = np.full(len(panel.accounts), -1)
+    np.maximum.at(last, calls.account, calls.time_us)
+    blocked = np.zeros(len(panel.accounts), dtype=bool)
+    final = calls.time_us == last[calls.account]
+    blocked[calls.account[final & (calls.status == FORBIDDEN)]] = True
+    ends = np.where(closed >= 0, closed, np.where(blocked, last, -1))
+    return np.unique(ends[ends >= 0])
+
+
+def _anchors(ends: Ints) -> Ints:
+    """Return closures whose hours around them do not meet; one in between belongs to the closure before it."""
+    anchors: list[int] = []
+    for at in ends.tolist():
+        if not anchors or at - anchors[-1] > 2 * BIRTH_US:
+            anchors.append(at)
+    return np.array(anchors, dtype=np.int64)
+
+
+def find_handoffs(panel: Panel, owner: Ints, owners: int) -> Handoffs | None:
+    """Return the pairs of owners that meet on a refused item, or None where fewer than OWNERS_MIN are joined.
+
+    Were they independent, the other owner would ask as often before the refusal as after it. Who tries again by
+    itself hands nothing over.
+    Twin:    tests/naive/failover.py::find_handoffs
+    """
+    calls = panel.calls
+    who = owner[calls.account]
+    refused = np.isin(calls.status, (FORBIDDEN, THROTTLED))
+    use = calls.tested & (calls.item != 0) & _rare(calls.item, who)
+    order = np.flatnonzero(use)
+    order = order[np.lexsort((calls.path[order], refused[order], who[order], calls.time_us[order], calls.item[order]))]
+    item, when, who, path = calls.item[order], calls.time_us[order], who[order], calls.path[order]
+    refused = refused[order]
+    starts, stops = np.searchsorted(item, item, "left"), np.searchsorted(item, item, "right")
+    pairs: dict[tuple[int, int], tuple[int, int, bool, bool]] = {}
+    for at in np.flatnonzero(refused)[np.argsort(when[refused], kind="stable")].tolist():
+        near = np.arange(starts[at], stops[at])
+        near = near[~refused[near] & (np.abs(when[near] - when[at]) <= HANDOFF_US) & (when[near] != when[at])]
+        if ((who[near] == who[at]) & (when[near] > when[at])).any():
+            continue
+        for other in near[who[near] != who[at]].tolist():
+            first, second = sorted((int(who[at]), int(who[other])))
+            moved = bool(path[at] and path[other] and path[at] != path[other])
+            pairs.setdefault((first, second), (int(who[at]), int(who[other]), bool(when[other] > when[at]), moved))
+    found = list(pairs.values())
+    handoffs = Handoffs(
+        np.array([each[0] for each in found], dtype=np.int64), np.array([each[1] for each in found], dtype=np.int64),
+        np.array([each[2] for each in found], dtype=bool), np.array([each[3] for each in found], dtype=bool),
+    )  # fmt: skip
+    joined = coo_array((np.ones(len(found)), (handoffs.refused, handoffs.other)), shape=(owners, owners))
+    part = connected_components(joined, directed=False)[1]
+    handoffs = handoffs.kept((np.bincount(part) >= OWNERS_MIN)[part[handoffs.refused]])
+    return handoffs if len(handoffs.after) else None
+
+
+def _rare(item: npt.NDArray[np.uint64], who: Ints) -> npt.NDArray[np.bool_]:
+    """Return the calls whose item at most ITEM_OWNERS_MAX owners ask for in the whole log."""
+    _, place = np.unique(item, return_inverse=True)
+    pair = np.unique(place.astype(np.int64) * (int(who.max(initial=0)) + 1) + who)
+    askers = np.bincount(pair // (int(who.max(initial=0)) + 1), minlength=int(place.max(initial=0)) + 1)
+    return np.asarray(askers[place] <= ITEM_OWNERS_MAX)
+
+
+def _handoffs_without(handoffs: Handoffs, owners: int) -> Floats:
+    """Return log e without the pairs of each owner."""
+    pairs, after = np.zeros(owners, dtype=np.int64), np.zeros(owners, dtype=np.int64)
+    for side in (handoffs.refused, handoffs.other):
+        np.add.at(pairs, side, 1)
+        np.add.at(after, side, handoffs.after)
+    kinds, inverse = np.unique(np.stack([pairs, after]), axis=1, return_inverse=True)
+    count, seen = len(handoffs.after), int(handoffs.after.sum())
+    chance = LENIENCE / (1 + LENIENCE)
+    values = [log_e_from_log_p(_tail(seen - a, count - n, chance)) for n, a in kinds.T.tolist()]
+    return np.array(values)[inverse]
+
+
+def _tail(at_least: int, count: int, chance: float) -> float:
+    return float(stats.binom.logsf(at_least - 1, count, chance)) if count else 0.0
+
+
+def _births_said(births: Births, log_p: float) -> Evidence:
+    share = len(births.followers) / max(1, len(births.followers) + births.before)
+    return Evidence(
+        IDENT,
+        f"around {births.closures} closures or final blocks (the most followed one left out) {len(births.followers)} "
+        f"owners began this work within {BIRTH_US // 3_600_000_000} h after and {births.before} as long before, where "
+        f"the day's calls and a margin allow {births.chance:.0%} after",
+        share,
+        float(np.exp(log_p)),
+        FAMILY,
+    )
+
+
+def _handoffs_said(handoffs: Handoffs, log_p: float) -> Evidence:
+    later = int(handoffs.after.sum())
+    moved = int((handoffs.after & handoffs.moved).sum())
+    return Evidence(
+        IDENT,
+        f"of {len(handoffs.after)} pairs of owners that met within an hour on an item that one was refused (403, 429), "
+        f"the other asked after the refusal in {later} and before it in {len(handoffs.after) - later}; in {moved} it "
+        "did so over another access path",
+        later / len(handoffs.after),
+        float(np.exp(log_p)),
+        FAMILY,
+    )
