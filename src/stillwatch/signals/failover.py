@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ FORBIDDEN = 403
 THROTTLED = 429
 """HTTP statuses of a block and of a limit (RFC 9110, RFC 6585)."""
 
-BIRTH_US = 3 * 3_600_000_000
+BIRTH_US = 2 * 3_600_000_000
 """Hours before and after a closure that are compared: a stock of ready accounts takes over within one (threat model 7,
 evasion 5)."""
 
@@ -40,19 +41,11 @@ OWNERS_MIN = 8
 
 
 class Births(NamedTuple):
-    """Owners' first calls around closures, without the closure that is followed by most.
-
-    Shapes:  followers: accounts' owners born after; `before` and `closures` are counts, `chance` the largest honest
-             chance of after.
-    """
+    """Owners' first calls around one closure: who began after it, how many before it, the honest chance of after."""
 
     followers: Ints
     before: int
-    closures: int
     chance: float
-
-    def log_p(self, fewer: int = 0) -> float:
-        return _tail(len(self.followers) - fewer, len(self.followers) + self.before - fewer, self.chance)
 
 
 class Handoffs(NamedTuple):
@@ -87,10 +80,13 @@ def conclude(panel: Panel) -> Mark | Skipped:
     parts: list[tuple[float, Floats]] = []
     evidence: list[Evidence] = []
     against: list[Evidence] = []
-    if births is not None:
-        log_p = births.log_p()
+    if births:
+        counts = [(len(each.followers), each.before, each.chance) for each in births]
+        log_p = births_log_p(counts)
         left = np.full(owners, log_e_from_log_p(log_p))
-        left[births.followers] = log_e_from_log_p(births.log_p(1))
+        for at, each in enumerate(births):
+            fewer = [(after - (k == at), before, chance) for k, (after, before, chance) in enumerate(counts)]
+            left[each.followers] = log_e_from_log_p(births_log_p(fewer)) if len(each.followers) else 0.0
         parts.append((log_e_from_log_p(log_p), left))
         (evidence if log_p < np.log(0.01) else against).append(_births_said(births, log_p))
     if handoffs is not None:
@@ -104,14 +100,27 @@ def conclude(panel: Panel) -> Mark | Skipped:
     return Mark(IDENT, FAMILY, log_e, tuple(evidence), tuple(against), without[owner])
 
 
-def find_births(panel: Panel, owner: Ints) -> Births | None:
-    """Return the births before and after separate closures, or None where fewer than two closures have any.
+def births_log_p(counts: Sequence[tuple[int, int, float]]) -> float:
+    """Return log p that so many were born after, of those (after, before, chance of after) around each closure.
+
+    The number of those after is a sum of binomials, whose distribution is added up exactly.
+    Twin:    tests/naive/failover.py::births_log_p
+    """
+    mass = np.ones(1)
+    for after, before, chance in counts:
+        mass = np.convolve(mass, stats.binom.pmf(np.arange(after + before + 1), after + before, chance))
+    tail = float(mass[sum(after for after, _, _ in counts) :].sum())
+    return min(0.0, float(np.log(max(tail, 1e-300))))
+
+
+def find_births(panel: Panel, owner: Ints) -> list[Births]:
+    """Return the births around separate closures.
 
     The closure with the strongest following is left out: one ban amid one wave of newcomers is no habit.
     Twin:    tests/naive/failover.py::find_births
     """
     calls, population = panel.calls, panel.population
-    anchors = _anchors(_ends(panel))
+    ends = _ends(panel)
     who = owner[calls.account]
     order = np.lexsort((calls.time_us, who))
     _, first = np.unique(who[order], return_index=True)
@@ -121,20 +130,16 @@ def find_births(panel: Panel, owner: Ints) -> Births | None:
     others = np.where(population.block_tested, others, 0)
     middle = (np.arange(len(others)) + population.block_first) * population.block_us + population.block_us // 2
     found = []
-    for at in anchors.tolist():
+    born_calm, calm = ~_follows(born_us, ends), ~_follows(middle, ends)
+    for at in _anchors(ends).tolist():
         after = np.flatnonzero(tested & (born_us > at) & (born_us <= at + BIRTH_US))
-        before = int((tested & (born_us < at) & (born_us >= at - BIRTH_US)).sum())
+        before = int((tested & born_calm & (born_us < at) & (born_us >= at - BIRTH_US)).sum())
         calls_after = int(others[(middle > at) & (middle <= at + BIRTH_US)].sum())
-        calls_before = int(others[(middle < at) & (middle >= at - BIRTH_US)].sum())
+        calls_before = int(others[calm & (middle < at) & (middle >= at - BIRTH_US)].sum())
         if calls_after and calls_before and len(after) + before:
             chance = LENIENCE * calls_after / (LENIENCE * calls_after + calls_before)
-            found.append((_tail(len(after), len(after) + before, chance), at, after, before, chance))
-    if len(found) < 2:
-        return None
-    found = sorted(found, key=lambda one: one[:2])[1:]
-    followers = np.concatenate([after for _, _, after, _, _ in found])
-    before = sum(one[3] for one in found)
-    return Births(followers, before, len(found), max(one[4] for one in found))
+            found.append((_tail(len(after), len(after) + before, chance), at, Births(after, before, chance)))
+    return [births for _, _, births in sorted(found, key=lambda one: one[:2])[1:]]
 
 
 def _ends(panel: Panel) -> Ints:
@@ -147,6 +152,12 @@ def _ends(panel: Panel) -> Ints:
     blocked[calls.account[final & (calls.status == FORBIDDEN)]] = True
     ends = np.where(closed >= 0, closed, np.where(blocked, last, -1))
     return np.unique(ends[ends >= 0])
+
+
+def _follows(time_us: Ints, ends: Ints) -> npt.NDArray[np.bool_]:
+    """Return which times lie in the hours after some closure: they are no measure of the time before another."""
+    latest = np.searchsorted(ends, time_us, "left") - 1
+    return (latest >= 0) & (time_us - ends[np.maximum(latest, 0)] <= BIRTH_US) if len(ends) else time_us < 0
 
 
 def _anchors(ends: Ints) -> Ints:
@@ -220,14 +231,15 @@ def _tail(at_least: int, count: int, chance: float) -> float:
     return float(stats.binom.logsf(at_least - 1, count, chance)) if count else 0.0
 
 
-def _births_said(births: Births, log_p: float) -> Evidence:
-    share = len(births.followers) / max(1, len(births.followers) + births.before)
+def _births_said(births: list[Births], log_p: float) -> Evidence:
+    after, before = sum(len(each.followers) for each in births), sum(each.before for each in births)
+    honest = sum((len(each.followers) + each.before) * each.chance for each in births)
     return Evidence(
         IDENT,
-        f"around {births.closures} closures or final blocks (the most followed one left out) {len(births.followers)} "
-        f"owners began this work within {BIRTH_US // 3_600_000_000} h after and {births.before} as long before, where "
-        f"the day's calls and a margin allow {births.chance:.0%} after",
-        share,
+        f"around {len(births)} closures or final blocks (the most followed one left out) {after} owners began this "
+        f"work within {BIRTH_US // 3_600_000_000} h after and {before} as long before, where the day's calls and a "
+        f"margin allow {honest:.0f} after",
+        after / (after + before),
         float(np.exp(log_p)),
         FAMILY,
     )

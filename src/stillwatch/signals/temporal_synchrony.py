@@ -87,8 +87,8 @@ def conclude(panel: Panel) -> Mark | Skipped:
         fullest = picked[0] if picked else max(episodes, key=lambda each: each.together / each.turned)
         apart = Evidence(
             IDENT,
-            f"owners begin and stop at times of their own: {fullest.together} of {fullest.turned} at most within "
-            "the same five minutes, or so only on fewer than three separate occasions",
+            f"owners begin and stop at times of their own: at no three separate occasions more of them within the same "
+            f"five minutes than chance allows, and {fullest.together} of the hour's {fullest.turned} at most",
             fullest.together / fullest.turned,
             None,
             FAMILY,
