@@ -213,7 +213,7 @@ def test_owners_that_begin_by_themselves_keep_no_common_time(make: Make) -> None
     "make",
     [
         newcomers(200, days=4, closures=12),
-        newcomers(200, days=4, closures=12, wave=True),
+        newcomers(500, days=4, closures=30, wave=True),
         refusals(60, days=2, handed_on=0),
         refusals(60, days=2, handed_on=0, storm=True),
     ],

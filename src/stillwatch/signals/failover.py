@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import optimize, stats
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -36,6 +35,14 @@ before: a wave that grows while some are refused."""
 ITEM_OWNERS_MAX = 3
 """An item that more owners ask for went round, and is asked for after a refusal as it was before it."""
 
+RATE_US = 300_000_000
+RATE_PRIOR = 4.0
+"""Refusal rates are taken by five minutes: a storm of limits is over within a few of them. Four calls at the family's
+own rate are added to each, so that one call decides no rate."""
+
+CHANCE_STEPS = 25
+"""Chances are rounded up to one in so many, which keeps their number small and the bound valid."""
+
 OWNERS_MIN = 8
 """Owners that handoffs must join. A customer who falls back from one own account to another joins two."""
 
@@ -51,19 +58,20 @@ class Births(NamedTuple):
 class Handoffs(NamedTuple):
     """Pairs of owners of whom one asked, within an hour, for what the other was refused; each pair once.
 
-    Shapes:  refused, other: owners; after: the other asked later; moved: it did so over another access path.
+    Shapes:  refused, other: owners; after: the other asked later; moved: it did so over another access path; chance:
+             how likely the refused call is the earlier one, at the refusal rates of their two times.
     """
 
     refused: Ints
     other: Ints
     after: npt.NDArray[np.bool_]
     moved: npt.NDArray[np.bool_]
+    chance: Floats
 
     def kept(self, which: npt.NDArray[np.bool_]) -> Handoffs:
-        return Handoffs(self.refused[which], self.other[which], self.after[which], self.moved[which])
-
-    def log_p(self) -> float:
-        return _tail(int(self.after.sum()), len(self.after), LENIENCE / (1 + LENIENCE))
+        return Handoffs(
+            self.refused[which], self.other[which], self.after[which], self.moved[which], self.chance[which]
+        )
 
 
 def conclude(panel: Panel) -> Mark | Skipped:
@@ -81,17 +89,12 @@ def conclude(panel: Panel) -> Mark | Skipped:
     evidence: list[Evidence] = []
     against: list[Evidence] = []
     if births:
-        counts = [(len(each.followers), each.before, each.chance) for each in births]
-        log_p = births_log_p(counts)
-        left = np.full(owners, log_e_from_log_p(log_p))
-        for at, each in enumerate(births):
-            fewer = [(after - (k == at), before, chance) for k, (after, before, chance) in enumerate(counts)]
-            left[each.followers] = log_e_from_log_p(births_log_p(fewer)) if len(each.followers) else 0.0
+        log_p, left = _births_tested(births, owners)
         parts.append((log_e_from_log_p(log_p), left))
         (evidence if log_p < np.log(0.01) else against).append(_births_said(births, log_p))
     if handoffs is not None:
-        log_p = handoffs.log_p()
-        parts.append((log_e_from_log_p(log_p), _handoffs_without(handoffs, owners)))
+        log_p, left = _handoffs_tested(handoffs, owners)
+        parts.append((log_e_from_log_p(log_p), left))
         (evidence if log_p < np.log(0.01) else against).append(_handoffs_said(handoffs, log_p))
     if not parts:
         return Skipped(IDENT, "no account begins around a closure, and no refused item is asked for elsewhere")
@@ -100,17 +103,35 @@ def conclude(panel: Panel) -> Mark | Skipped:
     return Mark(IDENT, FAMILY, log_e, tuple(evidence), tuple(against), without[owner])
 
 
-def births_log_p(counts: Sequence[tuple[int, int, float]]) -> float:
-    """Return log p that so many were born after, of those (after, before, chance of after) around each closure.
+def log_p_so_many(seen: int, count: Ints, chance: Floats) -> float:
+    """Return an upper bound of log P(as many as `seen` of independent coins fall on their side).
 
-    The number of those after is a sum of binomials, whose distribution is added up exactly.
-    Twin:    tests/naive/failover.py::births_log_p
+    Shapes:  count, chance: coins of one chance each, and that chance.
+    Source:  Chernoff 1952: P(S >= s) <= E[exp(tS)] exp(-ts) for every t >= 0.
+    Twin:    tests/naive/failover.py::log_p_so_many
     """
-    mass = np.ones(1)
-    for after, before, chance in counts:
-        mass = np.convolve(mass, stats.binom.pmf(np.arange(after + before + 1), after + before, chance))
-    tail = float(mass[sum(after for after, _, _ in counts) :].sum())
-    return min(0.0, float(np.log(max(tail, 1e-300))))
+    if seen <= float(count @ chance):
+        return 0.0
+    if seen >= count.sum():
+        return float(count @ np.log(chance))
+
+    def bound(t: float) -> float:
+        return float(count @ np.log1p(chance * np.expm1(t)) - t * seen)
+
+    return min(0.0, float(optimize.minimize_scalar(bound, bounds=(0.0, 40.0), method="bounded").fun))
+
+
+def _births_tested(births: list[Births], owners: int) -> tuple[float, Floats]:
+    """Return log p of the births, and log e without each owner."""
+    after = np.array([len(each.followers) for each in births])
+    count, chance = after + [each.before for each in births], np.array([each.chance for each in births])
+    log_p = log_p_so_many(int(after.sum()), count, chance)
+    left = np.full(owners, log_e_from_log_p(log_p))
+    for at, each in enumerate(births):
+        if len(each.followers):
+            fewer = count - (np.arange(len(births)) == at)
+            left[each.followers] = log_e_from_log_p(log_p_so_many(int(after.sum()) - 1, fewer, chance))
+    return log_p, left
 
 
 def find_births(panel: Panel, owner: Ints) -> list[Births]:
@@ -184,8 +205,9 @@ def find_handoffs(panel: Panel, owner: Ints, owners: int) -> Handoffs | None:
     order = order[np.lexsort((calls.path[order], refused[order], who[order], calls.time_us[order], calls.item[order]))]
     item, when, who, path = calls.item[order], calls.time_us[order], who[order], calls.path[order]
     refused = refused[order]
+    rate = _refusal_rate(when, refused)
     starts, stops = np.searchsorted(item, item, "left"), np.searchsorted(item, item, "right")
-    pairs: dict[tuple[int, int], tuple[int, int, bool, bool]] = {}
+    pairs: dict[tuple[int, int], tuple[int, int]] = {}
     for at in np.flatnonzero(refused)[np.argsort(when[refused], kind="stable")].tolist():
         near = np.arange(starts[at], stops[at])
         near = near[~refused[near] & (np.abs(when[near] - when[at]) <= HANDOFF_US) & (when[near] != when[at])]
@@ -193,17 +215,28 @@ def find_handoffs(panel: Panel, owner: Ints, owners: int) -> Handoffs | None:
             continue
         for other in near[who[near] != who[at]].tolist():
             first, second = sorted((int(who[at]), int(who[other])))
-            moved = bool(path[at] and path[other] and path[at] != path[other])
-            pairs.setdefault((first, second), (int(who[at]), int(who[other]), bool(when[other] > when[at]), moved))
-    found = list(pairs.values())
-    handoffs = Handoffs(
-        np.array([each[0] for each in found], dtype=np.int64), np.array([each[1] for each in found], dtype=np.int64),
-        np.array([each[2] for each in found], dtype=bool), np.array([each[3] for each in found], dtype=bool),
-    )  # fmt: skip
-    joined = coo_array((np.ones(len(found)), (handoffs.refused, handoffs.other)), shape=(owners, owners))
+            pairs.setdefault((first, second), (at, other))
+    if not pairs:
+        return None
+    at, other = np.array(list(pairs.values())).T
+    after = when[other] > when[at]
+    moved = (path[at] != 0) & (path[other] != 0) & (path[at] != path[other])
+    early, late = np.where(after, rate[at], rate[other]), np.where(after, rate[other], rate[at])
+    odds = LENIENCE * early * (1 - late) / (late * (1 - early))
+    chance = np.ceil(odds / (1 + odds) * CHANCE_STEPS) / CHANCE_STEPS
+    handoffs = Handoffs(who[at], who[other], after, moved, np.minimum(chance, 1 - 1e-9))
+    joined = coo_array((np.ones(len(at)), (handoffs.refused, handoffs.other)), shape=(owners, owners))
     part = connected_components(joined, directed=False)[1]
     handoffs = handoffs.kept((np.bincount(part) >= OWNERS_MIN)[part[handoffs.refused]])
     return handoffs if len(handoffs.after) else None
+
+
+def _refusal_rate(when: Ints, refused: npt.NDArray[np.bool_]) -> Floats:
+    """Return for each call the share of refused calls in its five minutes, drawn towards the whole by RATE_PRIOR."""
+    _, cell = np.unique(when // RATE_US, return_inverse=True)
+    calls = np.bincount(cell)
+    whole = float(np.clip(refused.mean(), 1e-6, 1 - 1e-6)) if len(refused) else 0.5
+    return np.asarray((np.bincount(cell, weights=refused) + RATE_PRIOR * whole) / (calls + RATE_PRIOR))[cell]
 
 
 def _rare(item: npt.NDArray[np.uint64], who: Ints) -> npt.NDArray[np.bool_]:
@@ -214,17 +247,18 @@ def _rare(item: npt.NDArray[np.uint64], who: Ints) -> npt.NDArray[np.bool_]:
     return np.asarray(askers[place] <= ITEM_OWNERS_MAX)
 
 
-def _handoffs_without(handoffs: Handoffs, owners: int) -> Floats:
-    """Return log e without the pairs of each owner."""
-    pairs, after = np.zeros(owners, dtype=np.int64), np.zeros(owners, dtype=np.int64)
+def _handoffs_tested(handoffs: Handoffs, owners: int) -> tuple[float, Floats]:
+    """Return log p of the handoffs, and log e without the pairs of each owner."""
+    chance, kind = np.unique(handoffs.chance, return_inverse=True)
+    count, seen = np.bincount(kind), int(handoffs.after.sum())
+    log_p = log_p_so_many(seen, count, chance)
+    own = np.zeros((owners, len(chance) + 1), dtype=np.int64)
     for side in (handoffs.refused, handoffs.other):
-        np.add.at(pairs, side, 1)
-        np.add.at(after, side, handoffs.after)
-    kinds, inverse = np.unique(np.stack([pairs, after]), axis=1, return_inverse=True)
-    count, seen = len(handoffs.after), int(handoffs.after.sum())
-    chance = LENIENCE / (1 + LENIENCE)
-    values = [log_e_from_log_p(_tail(seen - a, count - n, chance)) for n, a in kinds.T.tolist()]
-    return np.array(values)[inverse]
+        np.add.at(own, (side, kind), 1)
+        np.add.at(own[:, -1], side, handoffs.after)
+    alike, inverse = np.unique(own, axis=0, return_inverse=True)
+    left = [log_e_from_log_p(log_p_so_many(seen - int(row[-1]), count - row[:-1], chance)) for row in alike]
+    return log_p, np.array(left)[inverse.ravel()]
 
 
 def _tail(at_least: int, count: int, chance: float) -> float:
