@@ -142,6 +142,8 @@ def find_births(panel: Panel, owner: Ints) -> list[Births]:
     """
     calls, population = panel.calls, panel.population
     ends = _ends(panel)
+    if len(ends) < 2:
+        return []
     who = owner[calls.account]
     order = np.lexsort((calls.time_us, who))
     _, first = np.unique(who[order], return_index=True)
@@ -178,7 +180,7 @@ def _ends(panel: Panel) -> Ints:
 def _follows(time_us: Ints, ends: Ints) -> npt.NDArray[np.bool_]:
     """Return which times lie in the hours after some closure: they are no measure of the time before another."""
     latest = np.searchsorted(ends, time_us, "left") - 1
-    return (latest >= 0) & (time_us - ends[np.maximum(latest, 0)] <= BIRTH_US) if len(ends) else time_us < 0
+    return np.asarray((latest >= 0) & (time_us - ends[np.maximum(latest, 0)] <= BIRTH_US))
 
 
 def _anchors(ends: Ints) -> Ints:
