@@ -72,14 +72,12 @@ def third(episodes: Sequence[Episode]) -> float:
 
 
 def apart(first_us: int, second_us: int) -> bool:
-    """Say whether two windows are an hour apart, at minutes ten apart, and not both at a quarter of an hour."""
+    """Say whether windows are an hour apart, at minutes more than five apart, and not both at a quarter."""
     rounds = 0
     for start in (first_us, second_us):
         rounds += any(start <= quarter < start + WINDOW_US for quarter in quarters(start))
     difference = abs(first_us - second_us) % HOUR_US
-    return (
-        abs(first_us - second_us) >= HOUR_US and rounds < 2 and min(difference, HOUR_US - difference) >= 10 * MINUTE_US
-    )
+    return abs(first_us - second_us) >= HOUR_US and rounds < 2 and min(difference, HOUR_US - difference) > 5 * MINUTE_US
 
 
 def quarters(start_us: int) -> list[int]:

@@ -15,9 +15,9 @@ FREE, PLUS = 1, 3
 
 
 def family(
-    output: np.ndarray, cap: int = -1, plan: int = 0, turn: int = -1, accounts: int = 20, account: np.ndarray | None = None
+    output: np.ndarray, cap: int = -1, plan: int = 0, turn: int = -1, account: np.ndarray | None = None
 ) -> Panel:  # fmt: skip
-    calls = len(output)
+    calls, accounts = len(output), 20
     return panel(
         np.arange(calls) % accounts if account is None else account, accounts_count=accounts, output_tokens=output,
         max_tokens=np.full(calls, cap), turn_index=np.full(calls, turn), facts={"plan": [plan] * accounts},

@@ -206,8 +206,7 @@ def find_handoffs(panel: Panel, owner: Ints, owners: int) -> Handoffs | None:
     order = np.flatnonzero(use)
     order = order[np.lexsort((calls.path[order], refused[order], who[order], calls.time_us[order], calls.item[order]))]
     item, when, who, path = calls.item[order], calls.time_us[order], who[order], calls.path[order]
-    refused = refused[order]
-    rate = _refusal_rate(when, refused)
+    rate, refused = _refusal_rate(calls.time_us, refused)[order], refused[order]
     starts, stops = np.searchsorted(item, item, "left"), np.searchsorted(item, item, "right")
     pairs: dict[tuple[int, int], tuple[int, int]] = {}
     for at in np.flatnonzero(refused)[np.argsort(when[refused], kind="stable")].tolist():
@@ -242,11 +241,11 @@ def _refusal_rate(when: Ints, refused: npt.NDArray[np.bool_]) -> Floats:
 
 
 def _rare(item: npt.NDArray[np.uint64], who: Ints) -> npt.NDArray[np.bool_]:
-    """Return the calls whose item at most ITEM_OWNERS_MAX owners ask for in the whole log."""
+    """Return the calls whose item two owners at least, and ITEM_OWNERS_MAX at most, ask for in the whole log."""
     _, place = np.unique(item, return_inverse=True)
     pair = np.unique(place.astype(np.int64) * (int(who.max(initial=0)) + 1) + who)
     askers = np.bincount(pair // (int(who.max(initial=0)) + 1), minlength=int(place.max(initial=0)) + 1)
-    return np.asarray(askers[place] <= ITEM_OWNERS_MAX)
+    return np.asarray((askers[place] >= 2) & (askers[place] <= ITEM_OWNERS_MAX))
 
 
 def _handoffs_tested(handoffs: Handoffs, owners: int) -> tuple[float, Floats]:

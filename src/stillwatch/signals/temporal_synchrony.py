@@ -36,6 +36,10 @@ time with a standard deviation of ten minutes reach 2.4."""
 TURNS_MIN = 8
 """Owners that turn within one hour before the hour is looked at."""
 
+EPISODES_MAX = 300
+"""Of the least likely windows, how many are tried as one of the three: a pool's own stand first, and 45,000 pairs are
+looked through in no time."""
+
 EPISODES_MIN = 3
 """One burst is a class, a viral prompt or a release, two are its beginning and its end: the third decides."""
 
@@ -214,18 +218,26 @@ def find_episodes(turns: Turns, shares: dict[int, Floats]) -> tuple[list[Episode
 
 
 def separate(episodes: list[Episode]) -> list[Episode]:
-    """Return the three least likely episodes that no common occasion joins: an hour apart, and at other minutes.
+    """Return the least likely three episodes that no common occasion joins, or as many as there are.
 
     If all but two occasions are chance, where an occasion is anything within an hour, anything at one minute of every
     hour, or anything at the quarters, then one of three separate episodes is chance.
+    Cost:    O(EPISODES_MAX²): candidates come in order, and the first that completes a triple is the best third.
+    Twin:    tests/naive/temporal_synchrony.py::third
     """
-    picked: list[Episode] = []
-    for each in sorted(episodes, key=lambda one: (one.log_p, one.start_us, one.kind)):
-        if each.log_p >= 0 or len(picked) == EPISODES_MIN:
+    likely = sorted(episodes, key=lambda one: (one.log_p, one.start_us, one.kind))[:EPISODES_MAX]
+    alone: list[Episode] = []
+    pairs: list[tuple[Episode, Episode]] = []
+    for each in likely:
+        if each.log_p >= 0:
             break
-        if all(_apart(each.start_us, other.start_us) for other in picked):
-            picked.append(each)
-    return picked
+        beside = {id(other) for other in alone if _apart(each.start_us, other.start_us)}
+        for first, second in pairs:
+            if id(first) in beside and id(second) in beside:
+                return [first, second, each]
+        pairs += [(other, each) for other in alone if id(other) in beside]
+        alone.append(each)
+    return list(pairs[0]) if pairs else alone[:1]
 
 
 def _apart(first_us: int, second_us: int) -> bool:
@@ -234,7 +246,7 @@ def _apart(first_us: int, second_us: int) -> bool:
     if all(-start % ROUND_US < WINDOW_US for start in (first_us, second_us)):
         return False
     minutes = (first_us - second_us) % HOUR_US
-    return min(minutes, HOUR_US - minutes) >= 2 * WINDOW_US
+    return min(minutes, HOUR_US - minutes) > WINDOW_US
 
 
 def third_log_p(log_ps: list[float], looks: int) -> float:
