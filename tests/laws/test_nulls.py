@@ -11,8 +11,16 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from stillwatch.signals import birth_cohort, pool_dispatch, queue_sharding, shared_infrastructure
+from stillwatch.signals import (
+    birth_cohort,
+    failover,
+    pool_dispatch,
+    queue_sharding,
+    shared_infrastructure,
+    temporal_synchrony,
+)
 from stillwatch.signals.contract import Mark, Panel, Population, Signal
+from tests.laws.days import newcomers, office_hours, one_burst, own_times, refusals, shifts, timers
 from tests.signals.panels import HOUR_US, START_US, empty_population, panel, shared_values
 
 PANELS = 200
@@ -179,6 +187,42 @@ def test_sign_ups_like_everybodys_are_no_cohort(make: Make) -> None:
     keeps_its_promise(e_values(birth_cohort, make))
 
 
+# Independent times: owners begin and stop by themselves, with habits, timers and one occasion in common.
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        own_times(60, days=2),
+        office_hours(120, days=3, sd_minutes=10),
+        timers(60, days=2, every_hours=1, minute=0),
+        timers(60, days=2, every_hours=3, minute=17),
+        one_burst(120, days=2, spread_minutes=20),
+        one_burst(120, days=2, spread_minutes=1),
+    ],
+    ids=["own-times", "office-hours", "on-the-hour", "odd-timer", "viral", "class"],
+)
+def test_owners_that_begin_by_themselves_keep_no_common_time(make: Make) -> None:
+    keeps_its_promise(e_values(temporal_synchrony, make, panels=40))
+
+
+# Closures and refusals that nobody answers.
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        newcomers(200, days=4, closures=12),
+        newcomers(500, days=4, closures=30, wave=True),
+        refusals(60, days=2, handed_on=0),
+        refusals(60, days=2, handed_on=0, storm=True),
+    ],
+    ids=["closures", "a-wave", "refusals", "storms"],
+)
+def test_newcomers_and_repeated_items_that_heed_no_closure_are_no_failover(make: Make) -> None:
+    keeps_its_promise(e_values(failover, make))
+
+
 # Power: what is coordinated is found.
 
 
@@ -215,8 +259,11 @@ def made_in_one_day(rng: np.random.Generator) -> Panel:
         (pool_dispatch, least_loaded),
         (shared_infrastructure, one_card_for_four),
         (birth_cohort, made_in_one_day),
+        (temporal_synchrony, shifts(60, days=3, a_day=4)),
+        (failover, newcomers(1_200, days=6, closures=14, taken_over=0.9)),
+        (failover, refusals(60, days=2, handed_on=0.9)),
     ],
-    ids=lambda each: getattr(each, "__name__", ""),
+    ids=["dealt-out", "least-loaded", "one-card", "one-day", "shifts", "replaced", "handed-on"],
 )
 def test_what_is_coordinated_is_found_in_nineteen_of_twenty_panels(signal: Signal, make: Make) -> None:
     assert (e_values(signal, make, panels=20) >= 1_000).mean() >= 0.95

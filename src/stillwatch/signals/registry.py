@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from stillwatch.signals import (
+    adoption,
     birth_cohort,
+    economics,
     extraction_intent,
+    failover,
     pool_dispatch,
     population_homogeneity,
     queue_sharding,
     shared_infrastructure,
     template_reuse,
+    temporal_synchrony,
 )
 from stillwatch.signals.contract import Signal
 
@@ -21,4 +25,8 @@ SIGNALS: tuple[Signal, ...] = (
     shared_infrastructure,
     birth_cohort,
     extraction_intent,
+    temporal_synchrony,
+    failover,
+    adoption,
+    economics,
 )
