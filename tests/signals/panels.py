@@ -57,9 +57,9 @@ def panel(
     size = accounts_count if accounts_count is not None else int(account.max(initial=-1)) + 1
     time = np.arange(n) * 1_000_000 + START_US if time_us is None else np.asarray(time_us)
     types: dict[str, type] = dict.fromkeys(
-        ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools"), np.uint64
+        ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools", "issuer"), np.uint64
     )
-    types |= {"phrases": np.uint32, "flags": np.uint32, "foreign": np.bool_}
+    types |= {"phrases": np.uint32, "flags": np.uint32}
     default = dict.fromkeys(("max_tokens", "choice_count", "turn_index", "status", "input_tokens"), -1)
     order = np.lexsort((np.arange(n), time, account))
     filled = {
