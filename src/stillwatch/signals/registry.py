@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from stillwatch.signals import (
     birth_cohort,
+    capability_sweep,
     extraction_intent,
+    jailbreak_exploration,
     pool_dispatch,
     population_homogeneity,
+    program_mismatch,
     queue_sharding,
+    reasoning_replay,
+    relay,
     shared_infrastructure,
     template_reuse,
 )
@@ -18,7 +23,12 @@ SIGNALS: tuple[Signal, ...] = (
     queue_sharding,
     pool_dispatch,
     population_homogeneity,
+    capability_sweep,
     shared_infrastructure,
+    relay,
     birth_cohort,
+    program_mismatch,
     extraction_intent,
+    jailbreak_exploration,
+    reasoning_replay,
 )
