@@ -127,8 +127,9 @@ def search(
 
 def repeats(item: Keys) -> float:
     """Return the share of calls that repeat an earlier text, among those whose text is known; 1 where none is."""
-    known = item[item != 0]
-    return 1 - len(np.unique(known)) / len(known) if len(known) else 1.0
+    # Sorted by hand: np.unique hashes, which is ten times slower on hashes.
+    known = np.sort(item[item != 0])
+    return float((known[1:] == known[:-1]).sum() / len(known)) if len(known) else 1.0
 
 
 def agreement(topic: Keys) -> float:
@@ -136,7 +137,8 @@ def agreement(topic: Keys) -> float:
 
     Twin:    tests/naive/jailbreak_exploration.py::agreement
     """
-    sums = np.array([((topic >> np.uint64(bit)) & np.uint64(1)).sum() for bit in range(64)], dtype=np.float64)
+    bits = np.unpackbits(np.ascontiguousarray(topic).view(np.uint8)).reshape(-1, 64)
+    sums = bits.sum(axis=0, dtype=np.int64).astype(np.float64)
     if sums.sum() == 0 or len(topic) < 2:
         return 1.0
     return float((sums * (sums - 1)).sum() / (sums.sum() * (len(topic) - 1)))
