@@ -119,6 +119,12 @@ def test_a_mismatch_of_few_calls_scores_little() -> None:
     assert (concluded(found).score or 0) < 0.2
 
 
+def test_a_cohort_counts_for_its_part_of_the_owners() -> None:
+    whole = family(np.random.default_rng(1), calls=10)
+    scattered = replace(whole.facts, programme=np.where(np.arange(40) < 10, EDUCATION, np.arange(40) % 3 + 3))
+    assert (concluded(replace(whole, facts=scattered)).score or 0) < 0.5 * (concluded(whole).score or 0)
+
+
 def test_it_says_why_it_cannot_run() -> None:
     said = signal.conclude(panel(np.arange(30)))
     assert isinstance(said, Skipped)

@@ -97,14 +97,16 @@ def conclude(panel: Panel) -> Mark | Skipped:
     doing = np.bincount(account[strange], minlength=len(programme)) > 0
     busier = busier_than_peers(panel.account_calls[doing], programme[doing], panel.population.programme_tenths)
     cohort = fullest_weeks(panel, doing)
-    score = min(1.0, mismatch / MISMATCH_ENOUGH) * (busier + cohort.excess) / 2
-    figures = {"mismatch": mismatch, "busier": busier, "cohort": cohort.excess}
+    owner, _ = panel.owners()
+    owners = len(np.unique(owner[doing]))
+    together = cohort.excess * cohort.owners / max(1, owners)
+    score = min(1.0, mismatch / MISMATCH_ENOUGH) * (busier + together) / 2
+    figures = {"mismatch": mismatch, "busier": busier, "cohort": together}
     if score == 0:
         return Mark(IDENT, FAMILY, None, (), score=0.0, figures=figures)
-    owner, _ = panel.owners()
     said = Evidence(
         IDENT,
-        f"{int(doing.sum())} accounts of {len(np.unique(owner[doing]))} owners "
+        f"{int(doing.sum())} accounts of {owners} owners "
         f"({_named(programme[doing], use[doing])}) ask for what these are not for, in {mismatch:.0%} of the "
         f"family's calls; {cohort.inside} of {cohort.owners} owners in one of them signed up in four weeks, in which "
         f"{cohort.everybody:.0%} of everybody did",
