@@ -23,9 +23,9 @@ undecided: something, yet not enough; listed so that a person can look."""
 
 Verdict = Literal["campaign", "watch"]
 
-Family = Literal["content", "dispatch", "infrastructure", "lifecycle", "intent"]
+Family = Literal["content", "dispatch", "infrastructure", "lifecycle", "intent", "provenance"]
 """Independent kinds of evidence: what is asked, how it is spread, over what it travels, how the accounts
-came to be, and what it is for. A campaign needs two of them."""
+came to be, what it is for, and whose reasoning it carries on. A campaign needs two of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,21 @@ def test_every_exempted_account_stayed_inside_the_bounds(rows: list[tuple[str, s
 
 def test_a_reduced_campaign_keeps_its_other_accounts_and_gains_a_doubt() -> None:
     accounts = np.sort(names("a0", "x1", "x2"))
-    draft = Draft((0,), ("f-1",), accounts, np.ones(3), np.ones(3, dtype=bool), 0.001, 0.01, (), (), (), (), ("t",))
+    draft = Draft(
+        (0,),
+        ("f-1",),
+        accounts,
+        np.ones(3),
+        np.ones(3, dtype=bool),
+        np.zeros(3, dtype=bool),
+        0.001,
+        0.01,
+        (),
+        (),
+        (),
+        (),
+        ("t",),
+    )
     reduced = without_exempted(draft, only(calls("a0") + calls("x1") + calls("x2")))
     assert set(reduced.accounts) == set(names("x1", "x2"))
     assert len(reduced.membership) == len(reduced.named) == 2

@@ -57,15 +57,16 @@ def _identities(rng: np.random.Generator, calls: int, account: np.ndarray) -> di
         "path": rng.integers(0, 4, calls), "agent": 1 + account % 3, "tls": 1 + account % 2,
         "tools": rng.integers(0, 3, calls), "status": rng.choice([-1, 200, 200, 403, 429], calls),
         "input_tokens": rng.integers(-1, 4_000, calls), "output_tokens": rng.integers(0, 2_000, calls),
-        "words": rng.integers(0, 500, calls), "foreign": rng.random(calls) < rng.choice([0.0, 0.3]),
-        "flags": rng.integers(0, 2**11, calls),
+        "words": rng.integers(0, 500, calls), "flags": rng.integers(0, 2**11, calls),
+        "issuer": rng.integers(1, 9, calls) * (rng.random(calls) < rng.choice([0.0, 0.3])),
     }  # fmt: skip
 
 
 def _facts(rng: np.random.Generator, accounts: int) -> dict[str, np.ndarray]:
     closed = np.where(rng.random(accounts) < 0.3, START_US + rng.integers(0, BLOCKS, accounts) * HOUR_US, -1)
     codes = {name: rng.integers(0, 4, accounts) for name in ("programme", "declared_use", "plan", "verification")}
-    return {"closed_us": closed, "banned": closed >= 0, "reseller": rng.random(accounts) < 0.1, **codes}
+    variety = {name: rng.integers(0, 60, accounts) for name in ("end_users", "clients", "agents", "toolsets")}
+    return {"closed_us": closed, "banned": closed >= 0, "reseller": rng.random(accounts) < 0.1, **codes, **variety}
 
 
 def _tested(time_us: np.ndarray) -> np.ndarray:
@@ -79,7 +80,9 @@ def _population(rng: np.random.Generator, time_us: np.ndarray, accounts: int, bu
     tested = (np.arange(BLOCKS) + first) % 2 == 0
     everybody = own + rng.integers(0, 30 if busy else 2, BLOCKS)
     models = np.array([1, 2], dtype=np.uint64)
-    return Population(500, created, HOUR_US, first, everybody, tested, models, np.stack([everybody, everybody // 2]))
+    curves = np.stack([everybody, everybody // 2])
+    tenths = np.sort(rng.integers(1, 60, (6, 10)))
+    return Population(500, created, HOUR_US, first, everybody, tested, models, curves, tenths)
 
 
 def _shared(rng: np.random.Generator, accounts: int) -> tuple[SharedValues, ...]:

@@ -7,15 +7,18 @@ Each law allows for three standard errors of what it counts, and names the panel
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stillwatch import trace
 from stillwatch.signals import (
     birth_cohort,
     failover,
     pool_dispatch,
     queue_sharding,
+    reasoning_replay,
     shared_infrastructure,
     temporal_synchrony,
 )
@@ -223,6 +226,42 @@ def test_newcomers_and_repeated_items_that_heed_no_closure_are_no_failover(make:
     keeps_its_promise(e_values(failover, make))
 
 
+# Accidents with reasoning blocks: keys move, gateways mix up, transcripts go round, each at the assumed rate at most.
+
+
+def accidents(accounts: int, calls: float, rate: float, passed_on: bool = False) -> Make:
+    """Accounts present their own blocks but for accidents; now and then many pass on one issuer's transcript."""
+
+    def make(rng: np.random.Generator) -> Panel:
+        account = np.repeat(np.arange(accounts), 1 + rng.poisson(rng.lognormal(np.log(calls), 1.5, accounts)))
+        foreign = rng.random(len(account)) < rate
+        issuer = np.where(foreign, rng.integers(1, 10_000, len(account)), 0)
+        if passed_on and rng.random() < 0.5:
+            issuer[rng.random(len(account)) < 0.2] = 77_777
+        return panel(
+            account, accounts_count=accounts, issuer=issuer, flags=np.full(len(account), trace.FLAG_PRESENTS),
+        )  # fmt: skip
+
+    return make
+
+
+def replays_where_issuers_are_logged(make: Make) -> Make:
+    return lambda rng: replace(make(rng), available=reasoning_replay.NEEDS)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        accidents(60, 10, 1e-4),
+        accidents(400, 60, 1e-4),
+        accidents(400, 60, 2e-5),
+    ],
+    ids=["a-small-family", "a-harness", "fewer-accidents"],
+)
+def test_accidents_with_reasoning_blocks_are_no_replay(make: Make) -> None:
+    keeps_its_promise(e_values(reasoning_replay, replays_where_issuers_are_logged(make)))
+
+
 # Power: what is coordinated is found.
 
 
@@ -252,6 +291,11 @@ def made_in_one_day(rng: np.random.Generator) -> Panel:
     return panel(np.arange(20), created_us=mine, population=population)
 
 
+def decoded_by_others(rng: np.random.Generator) -> Panel:
+    account = np.repeat(np.arange(40), 2)
+    return panel(account, issuer=rng.integers(1, 30, len(account)), flags=np.full(len(account), trace.FLAG_PRESENTS))
+
+
 @pytest.mark.parametrize(
     ("signal", "make"),
     [
@@ -262,8 +306,9 @@ def made_in_one_day(rng: np.random.Generator) -> Panel:
         (temporal_synchrony, shifts(60, days=3, a_day=4)),
         (failover, newcomers(1_200, days=6, closures=14, taken_over=0.9)),
         (failover, refusals(60, days=2, handed_on=0.9)),
+        (reasoning_replay, decoded_by_others),
     ],
-    ids=["dealt-out", "least-loaded", "one-card", "one-day", "shifts", "replaced", "handed-on"],
+    ids=["dealt-out", "least-loaded", "one-card", "one-day", "shifts", "replaced", "handed-on", "replayed"],
 )
 def test_what_is_coordinated_is_found_in_nineteen_of_twenty_panels(signal: Signal, make: Make) -> None:
     assert (e_values(signal, make, panels=20) >= 1_000).mean() >= 0.95

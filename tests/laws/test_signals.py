@@ -56,7 +56,7 @@ def test_a_mark_is_bounded_and_whole_and_a_skip_has_a_reason(signal: Signal, pan
         return
     accounts = len(panel.accounts)
     assert mark.family == signal.FAMILY
-    assert mark.evidence or mark.counter_evidence or mark.log_e is not None
+    assert mark.evidence or mark.counter_evidence or mark.figures or mark.log_e is not None
     if mark.log_e is not None:
         assert not np.isnan(mark.log_e)
         assert mark.log_e <= LOG_E_MAX

@@ -19,6 +19,7 @@ from stillwatch.finding import Outcome
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.tracer import TraceKeys
 from stillwatch.pseudonym import UNKEYED
+from stillwatch.signals.registry import SIGNALS
 from tests.scenes.world import World
 
 
@@ -28,7 +29,7 @@ class Scene:
 
     `campaigns` are the pools that are named, each as a campaign of its own; nobody else may be. `outcomes` says what
     becomes of the family that most accounts of a pool carry. `speaks_for` and `speaks_against` are pairs of signal
-    and pool whose family it speaks about.
+    and pool whose family it speaks about. `skipped` are signals that cannot run on columns that are filled.
     """
 
     world: World
@@ -37,6 +38,14 @@ class Scene:
     speaks_for: tuple[tuple[str, str], ...] = ()
     speaks_against: tuple[tuple[str, str], ...] = ()
     skipped: frozenset[str] = frozenset()
+
+
+def unfed(world: World) -> frozenset[str]:
+    """Return the signals that cannot run on a world, since it fills no column they need."""
+    filled = {
+        name for row in (*world.events, *world.accounts) for name, value in row.items() if value not in (None, [])
+    }
+    return frozenset(signal.IDENT for signal in SIGNALS if not signal.NEEDS & filled)
 
 
 class Silent:

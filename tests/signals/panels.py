@@ -56,19 +56,10 @@ def panel(
     n = len(account)
     size = accounts_count if accounts_count is not None else int(account.max(initial=-1)) + 1
     time = np.arange(n) * 1_000_000 + START_US if time_us is None else np.asarray(time_us)
-    types: dict[str, type] = dict.fromkeys(
-        ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools"), np.uint64
-    )
-    types |= {"phrases": np.uint32, "flags": np.uint32, "foreign": np.bool_}
-    default = dict.fromkeys(("max_tokens", "choice_count", "turn_index", "status", "input_tokens"), -1)
     order = np.lexsort((np.arange(n), time, account))
-    filled = {
-        name: np.asarray(columns.get(name, np.full(n, default.get(name, 0))), dtype=types.get(name, np.int64))[order]
-        for name in Calls.__dataclass_fields__
-        if name not in ("account", "time_us", "tested")
-    }
     seen = np.ones(n, dtype=bool) if tested is None else np.asarray(tested, dtype=bool)
-    calls = Calls(account[order], time.astype(np.int64)[order], seen[order], **filled)
+    known = {name: np.asarray(values)[order] for name, values in columns.items()}
+    calls = Calls.of(account[order], time.astype(np.int64)[order], seen[order], **known)
     counted = np.bincount(account, minlength=size)
     return Panel(
         group_id="f-000000000001",
@@ -76,24 +67,12 @@ def panel(
         organizations=np.zeros(size, np.uint64) if organizations is None else np.asarray(organizations, np.uint64),
         account_calls=counted if account_calls is None else np.asarray(account_calls, np.int64),
         created_us=np.full(size, -1) if created_us is None else np.asarray(created_us, np.int64),
-        facts=account_facts(size, **(facts or {})),
+        facts=AccountFacts.of(size, **{name: np.asarray(values) for name, values in (facts or {}).items()}),
         calls=calls,
         shared=shared,
         population=population or empty_population(max(size, 1)),
         available=TEXT,
     )
-
-
-def account_facts(size: int, **known: Sequence[int]) -> AccountFacts:
-    """Build the facts of `size` accounts; what is not given is unknown."""
-    flags = ("banned", "reseller")
-    columns = {
-        name: np.asarray(
-            known.get(name, np.full(size, -1 if name == "closed_us" else 0)), bool if name in flags else np.int64
-        )
-        for name in AccountFacts.__dataclass_fields__
-    }
-    return AccountFacts(**columns)
 
 
 def with_calls(whole: Panel, calls: Calls) -> Panel:

@@ -85,9 +85,7 @@ class Conclusion:
     scores: tuple[float, ...]
 
 
-def judge_all(
-    tested: Sequence[Tested], calibration: Calibration, fdr: float, decide: Decide | None = None
-) -> Judged:
+def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float, decide: Decide | None = None) -> Judged:
     """Weigh all families together and judge each; without `decide` the hypotheses are decided among themselves."""
     marks = [[mark for mark in said if isinstance(mark, Mark)] for _, _, said in tested]
     pools = [pool for _, pool, _ in tested]

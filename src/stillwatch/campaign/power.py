@@ -14,7 +14,7 @@ from stillwatch.campaign.judgement import set_aside
 from stillwatch.campaign.screening import BUSY_ACCOUNTS_MIN, CALLS_MIN, ITEMS_MIN
 from stillwatch.finding import Reach, Skipped
 from stillwatch.signals import birth_cohort, shared_infrastructure
-from stillwatch.signals.contract import Calls, Ints, Panel, Population, SharedValues
+from stillwatch.signals.contract import AccountFacts, Calls, Ints, Panel, Population, SharedValues
 from stillwatch.signals.registry import SIGNALS
 from stillwatch.trace import PHRASE_CLASSES
 
@@ -121,19 +121,14 @@ def draw(ground: Ground, plan: Plan, accounts_count: int, rng: np.random.Generat
     model = np.minimum(np.arange(count) * plan.models // count, plan.models - 1) + 1
     bits = [rng.integers(0, 2**64, count, dtype=np.uint64) for _ in range(3)]
     created_us = _sign_ups(ground, plan, accounts_count, rng)
-    calls = Calls(
-        account=account[order],
-        time_us=time_us[order],
-        tested=ground.population.block_tested[block][order].astype(bool),
-        item=item.astype(np.uint64)[order],
+    calls = Calls.of(
+        account[order],
+        time_us[order],
+        ground.population.block_tested[block][order].astype(bool),
+        item=item[order],
         topic=(bits[0] & bits[1] & bits[2])[order],
-        model=model.astype(np.uint64)[order],
-        phrases=np.full(count, 1 << PHRASE_CLASSES.index("reasoning-verbatim"), dtype=np.uint32),
-        turn_index=np.full(count, -1),
-        choice_count=np.full(count, -1),
-        max_tokens=np.full(count, -1),
-        output_tokens=np.zeros(count, dtype=np.int64),
-        flags=np.zeros(count, dtype=np.uint32),
+        model=model[order],
+        phrases=np.full(count, 1 << PHRASE_CLASSES.index("reasoning-verbatim")),
     )
     return Panel(
         group_id="f-drawn",
@@ -141,6 +136,7 @@ def draw(ground: Ground, plan: Plan, accounts_count: int, rng: np.random.Generat
         organizations=np.zeros(accounts_count, dtype=np.uint64),
         account_calls=np.bincount(account, minlength=accounts_count),
         created_us=created_us,
+        facts=AccountFacts.of(accounts_count),
         calls=calls,
         shared=_shared(accounts_count) if plan.shares else (),
         population=_joined(ground.population, block, accounts_count, created_us),
@@ -156,7 +152,7 @@ def missed(ground: Ground, panel: Panel) -> str:
         return "too few calls for a test"
     said = [signal.conclude(panel) for signal in SIGNALS if signal.NEEDS & ground.available]
     marks = [mark for mark in said if not isinstance(mark, Skipped)]
-    if set_aside(panel, marks) is not None:
+    if set_aside(panel.pool(), marks) is not None:
         return "its accounts seem to do one task that everybody does"
     axes = weigh(marks, len(panel.accounts), ground.calibration)
     if axes.log_e_coordination < np.log(2 * (ground.hypotheses_count + 1) / ground.fdr):

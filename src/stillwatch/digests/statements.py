@@ -54,7 +54,35 @@ SELECT *, CASE WHEN organization_key = 0 THEN account_key ELSE organization_key 
 )
 """
 
-ACCOUNT_FACT_COLUMNS = ("closed_us", "banned", "reseller", "programme", "declared_use", "plan", "verification")
+VARIETY = {"end_users": "end_user_key", "clients": "tls_key", "agents": "agent_key", "toolsets": "tools_key"}
+"""What is counted by account over the whole log ← the trace column whose different values are counted."""
+
+ACCOUNT_FACT_COLUMNS = (
+    *("closed_us", "banned", "reseller", "programme", "declared_use", "plan", "verification"),
+    *VARIETY,
+)
+
+ACCOUNT_VARIETY = (
+    "SELECT account_key, "
+    + ", ".join(
+        f"sum(CASE WHEN kind = {kind} THEN different ELSE 0 END) AS {name}" for kind, name in enumerate(VARIETY)
+    )
+    + " FROM ("
+    + " UNION ALL ".join(
+        f"SELECT account_key, {kind} AS kind, count(*) AS different FROM ("
+        f"SELECT DISTINCT account_key, {column} FROM traces WHERE {column} <> 0 AND account_key IN ("
+        "SELECT account_key FROM family_accounts WHERE family IN (SELECT family FROM chosen))"
+        ") GROUP BY account_key"
+        for kind, column in enumerate(VARIETY.values())
+    )
+    + ") GROUP BY account_key"
+)
+
+PROGRAMME_TENTHS = """
+SELECT programme, tenth, max(calls) AS calls FROM (
+    SELECT programme, calls, ntile(10) OVER (PARTITION BY programme ORDER BY calls) AS tenth FROM account_facts
+) GROUP BY programme, tenth ORDER BY programme, tenth
+"""
 
 MODEL_CALLS = """
 SELECT model_key, time_us // {block_us} AS block, count(*) AS calls FROM traces WHERE model_key IN (
@@ -63,16 +91,17 @@ SELECT model_key, time_us // {block_us} AS block, count(*) AS calls FROM traces 
 """
 
 FOREIGN_CALLS = """
-SELECT DISTINCT event_key FROM (
-    SELECT p.event_key, p.block_key, max(CASE WHEN i.owner_key = f.owner_key THEN 1 ELSE 0 END) AS own
+SELECT event_key, min(issuer_key) AS issuer_key FROM (
+    SELECT p.event_key, p.block_key, max(CASE WHEN i.owner_key = f.owner_key THEN 1 ELSE 0 END) AS own,
+           min(i.owner_key) AS issuer_key
     FROM blocks p JOIN account_facts f USING (account_key) JOIN (
         SELECT DISTINCT b.block_key, a.owner_key FROM blocks b JOIN account_facts a USING (account_key)
         WHERE b.presented = 0 AND b.block_key % {parts} = {part}
     ) i ON i.block_key = p.block_key
     WHERE p.presented = 1 AND p.block_key % {parts} = {part} GROUP BY p.event_key, p.block_key
-) WHERE own = 0
+) WHERE own = 0 GROUP BY event_key
 """
-"""Calls that presented a block which was issued, but to no account of their own owner."""
+"""Calls that presented a block which was issued, but to no account of their own owner, and whom it was issued to."""
 
 OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
@@ -165,11 +194,14 @@ WHERE f.family IN (SELECT family FROM chosen)
 
 FAMILY_MEMBERS = """
 SELECT f.family, f.account_key, a.calls, a.organization_key, a.created_us, a.closed_us, a.banned, a.reseller,
-       a.programme, a.declared_use, a.plan, a.verification
-FROM family_accounts f JOIN account_facts a USING (account_key) WHERE f.family IN (SELECT family FROM chosen)
+       a.programme, a.declared_use, a.plan, a.verification, coalesce(v.end_users, 0) AS end_users,
+       coalesce(v.clients, 0) AS clients, coalesce(v.agents, 0) AS agents, coalesce(v.toolsets, 0) AS toolsets
+FROM family_accounts f JOIN account_facts a USING (account_key) LEFT JOIN account_variety v USING (account_key)
+WHERE f.family IN (SELECT family FROM chosen)
 """
 
 PANEL_CALLS = """
-SELECT c.*, CASE WHEN c.event_key IN (SELECT event_key FROM foreign_calls) THEN 1 ELSE 0 END AS foreign_block
-FROM collected c
+SELECT c.*, coalesce(f.issuer_key, 0) AS issuer_key FROM collected c LEFT JOIN (
+    SELECT event_key, min(issuer_key) AS issuer_key FROM foreign_calls GROUP BY event_key
+) f USING (event_key)
 """

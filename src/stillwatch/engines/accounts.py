@@ -59,6 +59,14 @@ def write_account_rows(batches: Iterable[pa.RecordBatch], path: Path, secret: by
     return filled
 
 
+def programme_tenths(found: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the rows of `statements.PROGRAMME_TENTHS` as int64[codes, 10], 0 for under ten accounts."""
+    tenths = np.zeros((len(CODES["programme"]) + 1, 10), dtype=np.int64)
+    tenths[found["programme"].astype(np.int64), found["tenth"].astype(np.int64) - 1] = found["calls"]
+    tenths[tenths[:, -1] == 0] = 0
+    return tenths
+
+
 def _account_rows(batch: pa.RecordBatch, keys: TraceKeys) -> pa.RecordBatch:
     columns = {name: pa.array(pseudonyms(batch[origin], keys.identifiers)) for name, origin in KEY_COLUMNS.items()}
     for name, origin in (("created_us", "created_at"), ("closed_us", "closed_at")):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from stillwatch import trace
 from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
-from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA
+from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA, programme_tenths
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.panels import (
     EVENT_COLUMNS,
@@ -250,7 +250,8 @@ class Embedded:
         models, model_calls = self._model_calls(width, first, len(calls))
         created = self._numpy("SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us")
         owners = self._row(statements.OWNERS)[0]
-        return Population(owners, created["created_us"], width, first, calls, tested, models, model_calls)
+        tenths = programme_tenths(self._numpy(statements.PROGRAMME_TENTHS))
+        return Population(owners, created["created_us"], width, first, calls, tested, models, model_calls, tenths)
 
     def _model_calls(self, width: int, first: int, stretches: int) -> tuple[np.ndarray, np.ndarray]:
         found = self._numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))
@@ -275,6 +276,7 @@ class Embedded:
             self._append_to("identities", statement)
             self._append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
         self._table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
+        self._table_of("account_variety", statements.ACCOUNT_VARIETY)
         self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
         self._view("collected", [self._collect(families, chosen)])
         self._find_foreign_blocks()
@@ -297,7 +299,7 @@ class Embedded:
     def _find_foreign_blocks(self) -> None:
         """List the calls that presented somebody else's reasoning block; a part of the blocks at a time."""
         parts = self._row("SELECT count(*) FROM blocks")[0] // DEDUPE_ROWS_MAX + 1
-        self._base.execute("CREATE TABLE foreign_calls (event_key UBIGINT)")
+        self._base.execute("CREATE TABLE foreign_calls (event_key UBIGINT, issuer_key UBIGINT)")
         for part in range(parts):
             self._append_to("foreign_calls", statements.FOREIGN_CALLS.format(parts=parts, part=part))
 

@@ -37,7 +37,7 @@ PANEL_COLUMNS = (
     "status",
     "input_tokens",
     "words",
-    "foreign_block",
+    "issuer_key",
     "shingles",
 )
 
@@ -124,7 +124,7 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
         status=column["status"].astype(np.int64),
         input_tokens=column["input_tokens"].astype(np.int64),
         words=column["words"].astype(np.int64),
-        foreign=column["foreign_block"].astype(bool),
+        issuer=column["issuer_key"],
     )
     return Panel(
         group_id=rows.name,

@@ -42,6 +42,7 @@ FAMILIES = {
     "infrastructure": "what it travels over",
     "lifecycle": "how the accounts came to be",
     "intent": "what it is for",
+    "provenance": "whose reasoning it carries on",
 }
 
 LOSSES = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,8 @@ class Calls:
 
     Shapes:  every field has n entries. `account` indexes `Panel.accounts`; `tested` is false on the blocks
              of time that were used to choose the family; `item` names what was asked inside the template; keys are
-             pseudonyms and 0 where absent; counts are -1 where absent. `foreign` is true where the call presented a
-             reasoning block that another owner, and not this one, was issued.
+             pseudonyms and 0 where absent; counts are -1 where absent. `issuer` is the owner who was issued a reasoning
+             block that the call presented although its own owner was not, and 0 where there is none.
     Units:   time_us is microseconds since the epoch.
     """
 
@@ -51,7 +51,28 @@ class Calls:
     status: Ints
     input_tokens: Ints
     words: Ints
-    foreign: npt.NDArray[np.bool_]
+    issuer: Keys
+
+    @staticmethod
+    def of(account: Ints, time_us: Ints, tested: npt.NDArray[np.bool_], **known: npt.NDArray[Any]) -> Calls:
+        """Return calls of which only the given columns are known; the others are absent."""
+        count = len(account)
+        columns: dict[str, npt.NDArray[Any]] = {name: np.zeros(count, dtype=np.uint64) for name in KEY_FIELDS}
+        columns |= {name: np.full(count, -1) for name in COUNT_FIELDS}
+        columns |= {name: np.zeros(count, dtype=np.uint32) for name in ("phrases", "flags")}
+        columns |= {name: np.zeros(count, dtype=np.int64) for name in ("output_tokens", "words")}
+        columns |= {name: values.astype(columns[name].dtype) for name, values in known.items()}
+        return Calls(account, time_us, tested, **columns)
+
+    @property
+    def foreign(self) -> npt.NDArray[np.bool_]:
+        """Whether each call presented a reasoning block that another owner, and not its own, was issued."""
+        found: npt.NDArray[np.bool_] = self.issuer != 0
+        return found
+
+
+KEY_FIELDS = ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools", "issuer")
+COUNT_FIELDS = ("turn_index", "choice_count", "max_tokens", "status", "input_tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +81,8 @@ class AccountFacts:
 
     Shapes:  K entries each. `closed_us` is -1 where the account is open or nothing is known; `banned` says that the
              provider closed it. `programme`, `declared_use`, `plan` and `verification` are codes of
-             `engines.accounts.CODES`, 0 where unknown.
+             `engines.accounts.CODES`, 0 where unknown. `end_users`, `clients` (TLS fingerprints), `agents` and
+             `toolsets` count different values in all calls of the account, in and out of the family; 0 where none.
     """
 
     closed_us: Ints
@@ -70,6 +92,21 @@ class AccountFacts:
     declared_use: Ints
     plan: Ints
     verification: Ints
+    end_users: Ints
+    clients: Ints
+    agents: Ints
+    toolsets: Ints
+
+    @staticmethod
+    def of(accounts_count: int, **known: npt.NDArray[Any]) -> AccountFacts:
+        """Return facts of which only the given columns are known."""
+        columns: dict[str, npt.NDArray[Any]] = {
+            each.name: np.zeros(accounts_count, dtype=bool if each.name in ("banned", "reseller") else np.int64)
+            for each in fields(AccountFacts)
+        }
+        columns["closed_us"] = np.full(accounts_count, -1)
+        columns |= {name: values.astype(columns[name].dtype) for name, values in known.items()}
+        return AccountFacts(**columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +131,8 @@ class Population:
     Shapes:  created_us ascending, one entry for each account whose sign-up is known; `block_calls` are the calls
              of all accounts in consecutive stretches of `block_us` from number `block_first` on, and `block_tested` is
              true for the stretches that were not used to choose families. `models` are the most used ones, and
-             `model_calls` int64[models, stretches] their calls.
+             `model_calls` int64[models, stretches] their calls. `programme_tenths` int64[codes, 10] is the most calls
+             that an account makes in each tenth of a programme's accounts, the quietest first; 0 for too few.
     """
 
     owners_count: int
@@ -105,6 +143,7 @@ class Population:
     block_tested: npt.NDArray[np.bool_]
     models: Keys = field(default_factory=lambda: np.zeros(0, dtype=np.uint64))
     model_calls: Ints = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
+    programme_tenths: Ints = field(default_factory=lambda: np.zeros((0, 10), dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
