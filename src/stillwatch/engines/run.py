@@ -25,6 +25,7 @@ from stillwatch.engines.accounts import write_account_rows
 from stillwatch.engines.blocks import LogFacts, split_time
 from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
 from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import ReadFacts, Rejections, read_log
 from stillwatch.engines.second_look import flagged_calls, look_again
 from stillwatch.errors import Error
@@ -32,6 +33,7 @@ from stillwatch.finding import Skipped
 from stillwatch.signals import extraction_intent
 from stillwatch.signals.contract import Mark, Panel, Signal
 from stillwatch.signals.registry import SIGNALS
+from stillwatch.signals.relay import carriers
 
 ENGINES = ("embedded",)
 
@@ -54,6 +56,7 @@ class Stages:
         begun = time.perf_counter()
         self.progress.begin(name, total_bytes)
         yield rows
+        release()
         seconds = time.perf_counter() - begun
         self.progress.end(name, seconds, rows[0])
         self.done.append({"name": name, "seconds": round(seconds, 3), "rows": rows[0]})
@@ -72,6 +75,7 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
         )
     if not 0 < request.fdr < 1:
         raise Error("bad-fdr", f"expected a false-discovery rate between 0 and 1, got {request.fdr:g}")
+    keep_no_large_blocks()
     staged = output.stage(request.out, request.force)
     try:
         count = _run(request, staged, progress, observer)
@@ -110,7 +114,7 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
             population = engine.population(facts, blocks)
             tested = []
             for family, panel in engine.load_panels(families, picked, population, blocks, frozenset(filled)):
-                tested.append((family, panel.pool(), _marks(panel, filled)))
+                tested.append((family, panel.pool(carriers(panel)), _marks(panel, filled)))
                 rows[0] += len(panel.calls.account)
         judged = judge_all(tested, calibration, request.fdr)
         with stages.stage("look again") as rows:
