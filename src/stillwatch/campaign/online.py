@@ -194,6 +194,7 @@ def save_state(path: Path, before: OnlineState | None, after: OnlineState) -> No
             hint="run windows one after another; detect this one again",
             where=str(path),
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(handle, "wb") as stream:
         stream.write(msgspec.json.format(msgspec.json.encode(asdict(after)), indent=1) + b"\n")

@@ -11,6 +11,7 @@ from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.conclusion import Conclusion
 from stillwatch.campaign.fusion import weigh
 from stillwatch.campaign.judgement import set_aside
+from stillwatch.campaign.online import OnlineState, gamma
 from stillwatch.campaign.screening import BUSY_ACCOUNTS_MIN, CALLS_MIN, ITEMS_MIN
 from stillwatch.finding import Reach, Skipped
 from stillwatch.signals import birth_cohort, shared_infrastructure
@@ -41,7 +42,9 @@ UNEVEN_CV = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The run's own figures: what it tested, at which rate and against which examples, and what the log fills."""
+    """The run's own figures: what it tested, at which rate and against which examples, and what the log fills; in a
+    stream of windows also what the stream was when the run began.
+    """
 
     population: Population
     available: frozenset[str]
@@ -49,6 +52,7 @@ class Ground:
     coordinated_count: int
     calibration: Calibration
     fdr: float
+    stream: OnlineState | None = None
 
     @staticmethod
     def of(
@@ -58,6 +62,19 @@ class Ground:
         tested = [group for _, group in concluded.groups if group.score is not None]
         coordinated = sum(group.log_e_coordination >= np.log(2 / fdr) for group in tested)
         return Ground(population, available, len(tested), int(coordinated), calibration, fdr)
+
+    @property
+    def log_e_min(self) -> float:
+        """What a further campaign's coordination must reach."""
+        if self.stream is None:
+            return float(np.log(2 * (self.hypotheses_count + 1) / self.fdr))
+        share = gamma(self.stream.windows_count + 1) * (len(self.stream.named) + 1)
+        return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * share)))
+
+    @property
+    def p_max(self) -> float:
+        """What its extraction p-value may be."""
+        return self.stream.level if self.stream else self.fdr / (2 * (self.coordinated_count + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +172,11 @@ def missed(ground: Ground, panel: Panel) -> str:
     if set_aside(panel.pool(), marks) is not None:
         return "its accounts seem to do one task that everybody does"
     axes = weigh(marks, len(panel.accounts), ground.calibration)
-    if axes.log_e_coordination < np.log(2 * (ground.hypotheses_count + 1) / ground.fdr):
+    if axes.log_e_coordination < ground.log_e_min:
         return "nothing shows coordination strongly enough"
-    if axes.p_extraction > _p_max(ground):
+    if axes.p_extraction > ground.p_max:
         return "extraction ranks too low among honest families, or cannot be told"
     return ""
-
-
-def _p_max(ground: Ground) -> float:
-    return ground.fdr / (2 * (ground.coordinated_count + 1))
 
 
 def _reach(ground: Ground, plan: Plan, seeds: Sequence[int]) -> Reach:
@@ -232,7 +245,9 @@ def _blind(ground: Ground, plan: Plan) -> str:
         return "the log carries no prompts, so there are no families to test"
     if plan.needs and not plan.needs & ground.available:
         return f"the log fills none of {', '.join(sorted(plan.needs))}"
-    if ground.calibration.resolution > _p_max(ground):
+    if ground.stream and ground.stream.asks_left() < 1:
+        return "the stream has spent what it may ask about extraction"
+    if ground.calibration.resolution > ground.p_max:
         return (
             f"{len(ground.calibration.scores)} families in the calibration cannot tell one campaign among "
             f"{ground.coordinated_count + 1} coordinated families"

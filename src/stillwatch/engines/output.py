@@ -28,6 +28,7 @@ from stillwatch.kernels.rows import distinct
 
 SCHEMA_VERSION = 1
 WORK = "work"
+EXEMPTIONS = "exemptions.jsonl"
 
 HOUR_US = 3_600_000_000
 
