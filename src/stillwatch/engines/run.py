@@ -198,7 +198,7 @@ def _reaches(
     if not asked.request.power:
         return ()
     ground = Ground.of(concluded, population, available, asked.calibration, asked.request.fdr)
-    return reach(replace(ground, stream=asked.stream and asked.stream.entered), asked.request.seed)
+    return reach(replace(ground, stream=asked.stream.entered if asked.stream else None), asked.request.seed)
 
 
 def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> list[int]:
