@@ -8,7 +8,7 @@ from typing import Any
 
 from stillwatch.lab.baselines.log import Log
 from stillwatch.lab.benchmark.plan import HONEST_CALLS, HONEST_SCENARIO, HONEST_SEED, Task
-from stillwatch.lab.scenario import CALLS_MIN, Scenario, scenario_named
+from stillwatch.lab.scenario import CALLS_MIN, NULL, Scenario, null_world, scenario_named
 from stillwatch.lab.simulate import write_world
 from stillwatch.lab.world import World, simulate
 
@@ -42,7 +42,7 @@ def honest(folder: Path) -> Log:
 
 
 def _world(task: Task) -> World:
-    scenario = scenario_named(task.scenario)
+    scenario = null_world(task.seed) if task.scenario == NULL else scenario_named(task.scenario)
     calls = max(round(scenario.calls * task.scale), CALLS_MIN)
     if task.accounts:
         scenario, calls = resized(scenario, calls, task.accounts)
