@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,9 +25,8 @@ from stillwatch.engines.contract import RunRequest
 from stillwatch.lab.benchmark.charts import write_charts
 from stillwatch.lab.benchmark.compare import compare, pinned
 from stillwatch.lab.benchmark.page import page
-from stillwatch.lab.benchmark.plan import HONEST_SCENARIO, Plan, full, quick
+from stillwatch.lab.benchmark.plan import PROFILES, plan_named
 from stillwatch.lab.benchmark.run import run_benchmark
-from stillwatch.lab.scenario import SCENARIOS
 
 EXPECTED = ROOT / "bench" / "quick.json"
 
@@ -63,20 +63,14 @@ class _Said:
         print(text, flush=True)
 
 
-def plan_of(profile: str) -> Plan:
-    """Return the plan of a profile over all scenarios that there are."""
-    if profile == "quick":
-        return quick()
-    return full([name for name in SCENARIOS if name != HONEST_SCENARIO], power=["demo"])
-
-
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--profile", choices=("quick", "full"), default="quick")
+    options.add_argument("--profile", choices=PROFILES, default="quick")
     options.add_argument("--pin", action="store_true", help="write the quick figures down instead of comparing them")
     options.add_argument("--work", type=Path, default=ROOT / "build" / "benchmark", help="where results go")
+    options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="tasks at a time")
     asked = options.parse_args()
-    results = run_benchmark(plan_of(asked.profile), Stillwatch(), asked.work / asked.profile, _Said())
+    results = run_benchmark(plan_named(asked.profile), Stillwatch(), asked.work / asked.profile, _Said(), asked.workers)
     told = effort(json.loads(FIGURES.read_text(encoding="utf-8")))
     (results.parent / "benchmark.md").write_text(page(results, told), encoding="utf-8")
     write_charts(results, results.parent / "images" / "benchmark")

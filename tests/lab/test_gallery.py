@@ -286,6 +286,6 @@ def test_small_honest_worlds_differ_in_their_classes_and_hours_and_hide_nobody()
     assert {world.hours for world in worlds} == {12, 24, 48}
     names = [frozenset(group.name for group in world.lookalikes) for world in worlds]
     assert len(set(names)) == 40
-    assert all(sum(group.accounts for group in world.lookalikes) >= 110 for world in worlds)
+    assert all(sum(group.accounts for group in world.lookalikes) >= 130 for world in worlds)
     assert not any(world.campaigns for world in worlds)
     assert null_world(3) == null_world(3)

@@ -251,9 +251,9 @@ def scenario_named(name: str) -> Scenario:
 NULL = "null"
 """Name of the small honest worlds of `null_world`, which differ in more than their seed."""
 
-NULL_LOOKALIKES = 130
+NULL_LOOKALIKES = 150
 NULL_CLASSES = 12
-NULL_WINDOWS: tuple[tuple[int, int], ...] = ((12, 42_000), (24, 50_000), (12, 42_000), (24, 50_000), (48, 60_000))
+NULL_WINDOWS: tuple[tuple[int, int], ...] = ((12, 44_000), (24, 52_000), (12, 44_000), (24, 52_000), (48, 62_000))
 """Hours and calls of such a world, in turn: about 1,500 accounts call in each."""
 
 
@@ -264,3 +264,19 @@ def null_world(seed: int) -> Scenario:
     which = sorted(rng.permutation(classes_count())[:NULL_CLASSES].tolist())
     title = "a small honest world with some classes of look-alikes"
     return Scenario(NULL, title, calls, gallery(NULL_LOOKALIKES, hours / 24.0, which), hours=hours)
+
+
+FULL_RATE = "ledger-c6-at-full-rate"
+"""Name of the world of `full_rate`."""
+
+FULL_RATE_HOURS = 3
+
+
+def full_rate() -> Scenario:
+    """Return the first hours of a campaign of 25,000 accounts and 640,000 calls a day: does one hour show it?"""
+    whole = SCENARIOS["ledger-c6"].full
+    assert whole is not None
+    day = whole.at(1.0, 1)
+    few = replace(day, calls_each=day.calls_each * FULL_RATE_HOURS / 24.0)
+    around_it = around(few, "the first hours of a campaign at its published rate")
+    return replace(around_it, name=FULL_RATE, hours=FULL_RATE_HOURS)

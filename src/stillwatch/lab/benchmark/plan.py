@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from stillwatch.errors import Error
-from stillwatch.lab.scenario import DEVELOPMENT, NULL, SCENARIOS
+from stillwatch.lab.scenario import DEVELOPMENT, FULL_RATE, NULL, SCENARIOS
 
 KINDS = ("scenario", "null", "power", "opponent")
 PROFILES = ("quick", "full")
@@ -59,6 +59,7 @@ class Task:
     accounts: int = 0
     rivals: bool = True
     delays: bool = True
+    rounds: int = ROUNDS_MAX
 
     def key(self, version: str) -> str:
         """Return a name that changes when the question or who answers it does."""
@@ -106,7 +107,7 @@ def quick() -> Plan:
         Task("scenario", "lookalikes", seed + 4, 0.25),
         *(Task("null", NULL, seed + 100 + at) for at in range(10)),
         *(Task("power", POWER_SCENARIO, seed + 200, POWER_SCALE, size) for size in (20, 80, 320)),
-        Task("opponent", "detector", seed + 300),
+        Task("opponent", "detector", seed + 300, rounds=3),
     ]
     return Plan("quick", tuple(tasks), BLIND, CHOSEN_ON)
 
@@ -121,6 +122,7 @@ def full() -> Plan:
     asked = [*sizes, *((name, 1.0) for name in held_out)]
     tasks = [Task("scenario", name, FULL_SEED + at, scale, delays=name != "bench") for at, (name, scale) in
              enumerate(asked)]  # fmt: skip
+    tasks.insert(1, Task("scenario", FULL_RATE, FULL_SEED + 90, rivals=False))
     tasks += [Task("opponent", name, FULL_SEED + 100) for name in OPPONENTS]
     tasks += [
         Task("power", POWER_SCENARIO, FULL_SEED + 200 + at, POWER_SCALE, size)
