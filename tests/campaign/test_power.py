@@ -146,7 +146,7 @@ def test_without_prompts_nothing_is_seen() -> None:
 def test_a_calibration_that_is_too_coarse_for_the_log_is_said() -> None:
     few = Calibration("c", "x", tuple(np.linspace(0, 0.1, 50)))
     assert all(
-        "cannot tell one campaign among 4" in each.reason_blind for each in reach(ground(calibration=few), 0)[:6]
+        "cannot tell one more campaign among 4" in each.reason_blind for each in reach(ground(calibration=few), 0)[:6]
     )
 
 

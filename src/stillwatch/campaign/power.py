@@ -42,8 +42,8 @@ UNEVEN_CV = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The run's own figures: what it tested, at which rate and against which examples, and what the log fills; in a
-    stream of windows also what the stream was when the run began.
+    """The run's own figures: what it tested and rejected, at which rate and against which examples, and what the log
+    fills; in a stream of windows also what the stream was when the run began.
     """
 
     population: Population
@@ -52,6 +52,7 @@ class Ground:
     coordinated_count: int
     calibration: Calibration
     fdr: float
+    rejected_count: int = 0
     stream: OnlineState | None = None
 
     @staticmethod
@@ -61,20 +62,23 @@ class Ground:
         """Take the figures of a finished run."""
         tested = [group for _, group in concluded.groups if group.score is not None]
         coordinated = sum(group.log_e_coordination >= np.log(2 / fdr) for group in tested)
-        return Ground(population, available, len(tested), int(coordinated), calibration, fdr)
+        rejected = sum(group.outcome == "extraction-campaign" for group in tested)
+        return Ground(population, available, len(tested), int(coordinated), calibration, fdr, rejected)
 
     @property
     def log_e_min(self) -> float:
         """What a further campaign's coordination must reach."""
         if self.stream is None:
-            return float(np.log(2 * (self.hypotheses_count + 1) / self.fdr))
+            return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * (self.rejected_count + 1))))
         share = gamma(self.stream.windows_count + 1) * (len(self.stream.named) + 1)
         return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * share)))
 
     @property
     def p_max(self) -> float:
         """What its extraction p-value may be."""
-        return self.stream.level if self.stream else self.fdr / (2 * (self.coordinated_count + 1))
+        if self.stream is not None:
+            return self.stream.level
+        return self.fdr * (self.rejected_count + 1) / (2 * (self.coordinated_count + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ BLIND = (
 
 def reach(ground: Ground, seed: int) -> tuple[Reach, ...]:
     """Return the reach of each class on this log, by simulation: campaigns of growing size are drawn and put to the
-    run's own signals, screening and thresholds, each as the only campaign.
+    run's own signals, screening and thresholds, each as the only campaign besides those that were found.
 
     Draws come from the seed and the class alone, so that the same run says the same.
 
@@ -162,7 +166,7 @@ def draw(ground: Ground, plan: Plan, accounts_count: int, rng: np.random.Generat
 
 
 def missed(ground: Ground, panel: Panel) -> str:
-    """Say why the run would not have named this family had it been its only campaign; empty where it would."""
+    """Say why the run would not have named this family besides those that it did; empty where it would."""
     calls = panel.calls
     busy = np.bincount(calls.account[~calls.tested], minlength=len(panel.accounts)) >= 2
     if (~calls.tested).sum() < CALLS_MIN or len(np.unique(calls.item)) < ITEMS_MIN or busy.sum() < BUSY_ACCOUNTS_MIN:
@@ -249,7 +253,7 @@ def _blind(ground: Ground, plan: Plan) -> str:
         return "the stream has spent what it may ask about extraction"
     if ground.calibration.resolution > ground.p_max:
         return (
-            f"{len(ground.calibration.scores)} families in the calibration cannot tell one campaign among "
+            f"{len(ground.calibration.scores)} families in the calibration cannot tell one more campaign among "
             f"{ground.coordinated_count + 1} coordinated families"
         )
     return ""
