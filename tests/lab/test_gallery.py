@@ -270,7 +270,9 @@ def test_a_balanced_session_presents_reasoning_that_another_account_was_issued(g
     }
     brought = [
         (account, issuer[block])
-        for account, blocks in zip(events["account_id"].to_pylist(), events["presented_blocks"].to_pylist(), strict=True)
+        for account, blocks in zip(
+            events["account_id"].to_pylist(), events["presented_blocks"].to_pylist(), strict=True
+        )
         for block in blocks or ()
         if block in issuer
     ]

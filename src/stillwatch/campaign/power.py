@@ -43,7 +43,7 @@ UNEVEN_CV = 1.0
 @dataclass(frozen=True, slots=True)
 class Ground:
     """The run's own figures: what it tested and rejected, at which rate and against which examples, and what the log
-    fills; in a stream of windows also what the stream was when the run began.
+    fills; in a stream of windows also what the stream was when the run began, and what this window left of its asks.
     """
 
     population: Population
@@ -54,6 +54,7 @@ class Ground:
     fdr: float
     rejected_count: int = 0
     stream: OnlineState | None = None
+    asks_left: int = 0
 
     @staticmethod
     def of(
@@ -249,7 +250,7 @@ def _blind(ground: Ground, plan: Plan) -> str:
         return "the log carries no prompts, so there are no families to test"
     if plan.needs and not plan.needs & ground.available:
         return f"the log fills none of {', '.join(sorted(plan.needs))}"
-    if ground.stream and ground.stream.asks_left() < 1:
+    if ground.stream and ground.asks_left < 1:
         return "the stream has spent what it may ask about extraction"
     if ground.calibration.resolution > ground.p_max:
         return (

@@ -198,7 +198,9 @@ def _reaches(
     if not asked.request.power:
         return ()
     ground = Ground.of(concluded, population, available, asked.calibration, asked.request.fdr)
-    return reach(replace(ground, stream=asked.stream.entered if asked.stream else None), asked.request.seed)
+    if asked.stream:
+        ground = replace(ground, stream=asked.stream.entered, asks_left=asked.stream.asks_left())
+    return reach(ground, asked.request.seed)
 
 
 def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> list[int]:

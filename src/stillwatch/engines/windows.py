@@ -39,6 +39,10 @@ class Stream:
 
         return decided
 
+    def asks_left(self) -> int:
+        """Return how many more coordinated families this window could have asked about."""
+        return self.entered.asks_left() - online.candidates_count(self.entered, self.state)
+
     def facts(self) -> dict[str, object]:
         """Return what `run.json` says of the stream after this window."""
         return {
