@@ -63,6 +63,7 @@ def honest_world(name: str, seed: int) -> History:
             events=(str(folder / "world" / "events"),),
             accounts=(str(folder / "world" / "accounts.jsonl"),),
             out=folder / "run",
+            power=False,
             key=f"calibration world {seed}".encode(),
         )
         detect(request, Silent())

@@ -15,7 +15,8 @@ from stillwatch.lab.lookalikes.benchmark_day import BenchmarkDay
 from stillwatch.lab.lookalikes.gallery import gallery
 from stillwatch.lab.lookalikes.harness import Harness
 from stillwatch.lab.lookalikes.quality_monitor import QualityMonitor
-from stillwatch.lab.scenario import START_US, Scenario
+from stillwatch.lab.lookalikes.session_balancer import SessionBalancer
+from stillwatch.lab.scenario import START_US, Scenario, null_world
 from stillwatch.lab.traffic import HOUR_US, Actor, Ground, Records, Slot
 from stillwatch.lab.world import simulate
 from tests.lab.worlds import Day, read
@@ -24,7 +25,7 @@ THREAT_MODEL = {
     "harness", "classroom", "evaluation", "batch-job", "synthetic-data", "white-label", "enterprise", "university",
     "reseller", "fallback-router", "quality-monitor", "ci-review", "hackathon", "shared-key", "judge",
     "public-judge", "red-team", "unknowing-relay", "viral", "metadata-gateway", "benchmark-day",
-    "authorised-distillation", "reasoning-audit",
+    "authorised-distillation", "reasoning-audit", "session-balancer",
 }  # fmt: skip
 """Section 4.1 of the threat model, by our names."""
 
@@ -255,3 +256,38 @@ def test_a_nightly_job_runs_each_night_of_a_longer_window() -> None:
     assert set(((time - START_US) // HOUR_US).tolist()) <= {h + 24 * d for d in range(3) for h in range(1, 5)}
     nights = np.bincount((time - START_US) // (24 * HOUR_US))
     assert all(abs(a / b - 1.0) < 0.2 for a, b in pairwise(nights))
+
+
+@pytest.mark.parametrize("gateway", [False, True])
+def test_a_balanced_session_presents_reasoning_that_another_account_was_issued(gateway: bool) -> None:
+    group = SessionBalancer(accounts=8, calls_each=60.0, gateway=gateway)
+    day = read(simulate(Scenario("balanced", "", 5_000, (group,)), 3, 5_000))
+    events = day.of("session-balancer")
+    issuer = {
+        block: account
+        for account, blocks in zip(events["account_id"].to_pylist(), events["issued_blocks"].to_pylist(), strict=True)
+        for block in blocks or ()
+    }
+    brought = [
+        (account, issuer[block])
+        for account, blocks in zip(
+            events["account_id"].to_pylist(), events["presented_blocks"].to_pylist(), strict=True
+        )
+        for block in blocks or ()
+        if block in issuer
+    ]
+    assert len(brought) > 100
+    assert sum(account != issued for account, issued in brought) > 0.6 * len(brought)
+    accounts, truth = day.world.accounts(), day.world.truth_accounts()
+    owners = accounts.filter(pc.equal(truth["class"], "session-balancer"))["organization_id"]
+    assert (owners.null_count, distinct(pa.table({"o": owners}), "o")) == ((8, 0) if gateway else (0, 1))
+
+
+def test_small_honest_worlds_differ_in_their_classes_and_hours_and_hide_nobody() -> None:
+    worlds = [null_world(seed) for seed in range(40)]
+    assert {world.hours for world in worlds} == {12, 24, 48}
+    names = [frozenset(group.name for group in world.lookalikes) for world in worlds]
+    assert len(set(names)) == 40
+    assert all(sum(group.accounts for group in world.lookalikes) >= 130 for world in worlds)
+    assert not any(world.campaigns for world in worlds)
+    assert null_world(3) == null_world(3)

@@ -149,3 +149,12 @@ def test_missing_files_are_an_error_that_says_which(tmp_path: Path) -> None:
     with pytest.raises(Error, match=r"accounts\.parquet") as caught:
         score(tmp_path, tmp_path)
     assert caught.value.ident == "no-truth"
+
+
+def test_a_campaign_of_which_slices_alone_are_reported_is_found_by_its_calls(tmp_path: Path) -> None:
+    told = [*((f"ep{i}", "A") for i in range(5)), ("x0", "A"), ("x1", "B"), ("x2", "B"), ("eq0", "B")]
+    run = write_run(tmp_path, [("p0", None, "watch")], told)
+    scored = score(run, write_truth(tmp_path))
+    found = {one.campaign: one.found for one in scored.campaigns}
+    assert found == {"pool": True, "quiet": False}
+    assert (scored.reported_count, scored.false_count, scored.collateral_calls_count) == (2, 1, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class CampaignScore:
 
     `accounts_count` counts those that called: who never did could not have been named.
     `calls_recall` counts the campaign's own calls among all that were reported as some campaign's.
+    One of which slices alone are reported, and no account named, is found where most of the calls reported are its own.
     `purity` is the share of its own accounts in the reported campaigns that are mostly it, and `collateral_count` the
     honest accounts in them.
     """
@@ -60,7 +61,8 @@ class ClassScore:
 class Score:
     """A run's result. `b_cubed_f` is over accounts of hidden or reported campaigns.
 
-    `false_count` of the `reported_count` campaigns are mostly honest accounts: false discoveries.
+    `false_count` of the `reported_count` campaigns are mostly honest accounts, or honest calls where only slices are
+    reported: false discoveries.
     `collateral_calls_count` calls were reported as a campaign's and are no campaign's.
     """
 
@@ -100,16 +102,17 @@ def score(run_dir: Path, truth_dir: Path) -> Score:
     truth = who_called(truth_dir)
     calls = _read(truth_dir / "calls.parquet", ["event_id", "campaign"])
     named = _read(run_dir / "accounts.parquet", ["account_id", "verdict"])
-    exchanges = _read(run_dir / "exchanges.parquet", ["event_id"])
+    exchanges = _read(run_dir / "exchanges.parquet", ["event_id", "campaign_id"])
     verdict = dict(zip(named["account_id"].to_pylist(), named["verdict"].to_pylist(), strict=True))
     reported, hidden = reported_accounts(run_dir), hidden_accounts(truth)
     told = pc.unique(exchanges["event_id"])
+    slices = _slices(exchanges, calls, set(reported.values()))
     classes = _classes(truth, verdict)
     precision, recall = b_cubed(hidden, reported)
     right = sum(account in hidden for account in reported)
     own_calls = int(pc.sum(pc.is_in(told, value_set=calls["event_id"].combine_chunks())).as_py() or 0)
     return Score(
-        campaigns=_campaigns(hidden, reported, calls, told),
+        campaigns=_campaigns(hidden, reported, calls, told, set(slices.values())),
         classes=classes,
         honest=_class_score(
             "all honest",
@@ -117,8 +120,8 @@ def score(run_dir: Path, truth_dir: Path) -> Score:
             sum(one.named_count for one in classes),
             sum(one.watched_count for one in classes),
         ),
-        reported_count=len(set(reported.values())),
-        false_count=_false(hidden, reported),
+        reported_count=len(set(reported.values())) + len(slices),
+        false_count=_false(hidden, reported) + sum(campaign is None for campaign in slices.values()),
         collateral_calls_count=len(told) - own_calls,
         accounts_precision=right / len(reported) if reported else 1.0,
         calls_precision=own_calls / len(told) if len(told) else 1.0,
@@ -188,7 +191,7 @@ def b_cubed(hidden: Mapping[str, str], reported: Mapping[str, str]) -> tuple[flo
 
 
 def _campaigns(
-    hidden: Mapping[str, str], reported: Mapping[str, str], calls: pa.Table, told: pa.Array
+    hidden: Mapping[str, str], reported: Mapping[str, str], calls: pa.Table, told: pa.Array, sliced: Set[str | None]
 ) -> tuple[CampaignScore, ...]:
     members: dict[str, dict[str, int]] = {}
     honest = Counter(identifier for account, identifier in reported.items() if account not in hidden)
@@ -209,7 +212,7 @@ def _campaigns(
         scores.append(
             CampaignScore(
                 campaign=name,
-                found=bool(mostly),
+                found=bool(mostly) or name in sliced,
                 accounts_count=accounts,
                 accounts_recall=sum(parts.values()) / accounts,
                 calls_count=len(own),
@@ -220,6 +223,19 @@ def _campaigns(
             )
         )
     return tuple(scores)
+
+
+def _slices(exchanges: pa.Table, calls: pa.Table, naming: Set[str]) -> dict[str, str | None]:
+    """Return, for each report that lists calls and names no account, whose campaign's most of them are, if any's."""
+    only = exchanges.filter(pc.invert(pc.is_in(exchanges["campaign_id"], value_set=pa.array(naming, pa.string()))))
+    place = pc.index_in(only["event_id"], value_set=calls["event_id"].combine_chunks())
+    whose: dict[str, Counter[str | None]] = {}
+    for ident, campaign in zip(only["campaign_id"].to_pylist(), calls["campaign"].take(place).to_pylist(), strict=True):
+        whose.setdefault(ident, Counter())[campaign] += 1
+    most = {ident: max(count.items(), key=lambda item: item[1]) for ident, count in whose.items()}
+    return {
+        ident: name if seen > FOUND_PURITY_MIN * whose[ident].total() else None for ident, (name, seen) in most.items()
+    }
 
 
 def _false(hidden: Mapping[str, str], reported: Mapping[str, str]) -> int:

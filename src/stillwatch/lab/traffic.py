@@ -365,6 +365,8 @@ class Planned:
     plan: Records
     """Sorted by time."""
     ground: Ground
+    generation: Ints | None = None
+    """How many held the account's place before it, and itself: 1 for the first holders. None where nobody is replaced."""
 
     def draft(self, slot: Slot) -> Records:
         """Return this slot's part of the plan."""

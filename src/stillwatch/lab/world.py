@@ -30,9 +30,13 @@ HONEST_MIN = 0.02
 
 TRUTH_CALL_SCHEMA = pa.schema([("event_id", pa.string()), ("campaign", pa.string())])
 TRUTH_ACCOUNT_SCHEMA = pa.schema(
-    [("account_id", pa.string()), ("class", pa.string()), ("group", pa.string()), ("campaign", pa.string())]
-)
-"""`class` is the sort of account, `group` the one it belongs to, `campaign` null for honest accounts."""
+    [
+        ("account_id", pa.string()), ("class", pa.string()), ("group", pa.string()), ("campaign", pa.string()),
+        ("generation", pa.int32()),
+    ]
+)  # fmt: skip
+"""`class` is the sort of account, `group` the one it belongs to. `campaign` is null for honest accounts, and so is
+`generation`: 1 for a campaign's first accounts, 2 for those that replaced them, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class World:
         columns = [
             hex_text(self._roster()["key"], "acct_"),
             *(pa.array(values, pa.string()).take(which) for values in (labels, names, campaigns)),
+            pa.concat_arrays([_generations(actor) for actor in self.actors]),
         ]
         return pa.Table.from_arrays(columns, schema=TRUTH_ACCOUNT_SCHEMA)
 
@@ -145,6 +150,14 @@ class World:
 
     def _roster(self) -> Records:
         return np.concatenate([actor.roster for actor in self.actors])
+
+
+def _generations(actor: Actor) -> pa.Array:
+    if actor.label != "campaign":
+        return pa.nulls(len(actor.roster), pa.int32())
+    known = [getattr(part, "generation", None) for part in getattr(actor, "parts", (actor,))]
+    given = next((each for each in known if each is not None), np.ones(len(actor.roster)))
+    return pa.array(given.astype(np.int32))
 
 
 def simulate(scenario: Scenario, seed: int, calls: int, prompts: pa.StringArray | None = None) -> World:

@@ -29,6 +29,12 @@ ACTIVE_SHARE_MIN = 0.5
 PURITY_MIN = 0.9
 """A campaign is seen when one reported campaign names half of its accounts active so far, and hardly anybody else."""
 
+LOOKS_MAX = 6
+"""Each look is a run on a part of the log; six of them come within a sixtieth of a window."""
+
+FIRST_STEP_SHARE = 32
+"""The first look is at an hour, or at this part of a long window."""
+
 BATCH_ROWS = 65_536
 
 
@@ -64,7 +70,7 @@ class _Timeline:
 def delays(day: Day, run_dir: Path, detector: Detector, seed: int, scratch: Path) -> list[Delay]:
     """Return the delay of each hidden campaign; `run_dir` is the run on the whole log.
 
-    Cost:    about twice the logarithm of its hours in runs for each campaign, most of them on a small part of the log.
+    Cost:    at most `LOOKS_MAX` runs and one for each campaign, most of them on a small part of the log.
     """
     line = _timeline(day)
     hidden = hidden_accounts(who_called(day.truth))
@@ -166,14 +172,21 @@ def _seen(line: _Timeline, hour: int, run_dir: Path, hidden: Mapping[str, str]) 
 
 
 def _first(name: str, began: int, line: _Timeline, seen: Callable[[int], frozenset[str]]) -> int | None:
-    """Return the first hour at which a campaign is seen, by doubling from its beginning and then halving."""
+    """Return the first hour at which a campaign is seen, by doubling from its beginning and then halving.
+
+    After `LOOKS_MAX` new looks the earliest hour at which it was seen stands: it may have been seen before.
+    """
     if name not in seen(line.hours_count):
         return None
-    low, step = began, 1
-    while low + step < line.hours_count and name not in seen(low + step):
-        low, step = low + step, step * 2
-    high = min(low + step, line.hours_count)
-    while high - low > 1:
+    looks_end = len(line.seen) + LOOKS_MAX
+    low, step = began, max((line.hours_count - began) // FIRST_STEP_SHARE, 1)
+    high = line.hours_count
+    while low + step < high and len(line.seen) < looks_end:
+        if name in seen(low + step):
+            high = low + step
+        else:
+            low, step = low + step, step * 2
+    while high - low > 1 and len(line.seen) < looks_end:
         middle = (low + high) // 2
         if name in seen(middle):
             high = middle

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from types import MappingProxyType
+
+from stillwatch.errors import Error
+from stillwatch.lab.scenario import DEVELOPMENT, FULL_RATE, NULL, SCENARIOS
 
 KINDS = ("scenario", "null", "power", "opponent")
+PROFILES = ("quick", "full")
 
 HONEST_SCENARIO = "quiet"
 HONEST_SEED = 9_000
@@ -16,23 +18,29 @@ HONEST_CALLS = 60_000
 """The honest log that baselines may calibrate on: another seed of the same population, one for all tasks."""
 
 QUICK_SEED = 7_000
-FULL_SEED = 8_000
-POWER_SEED = 8_800
-NULL_SEED = 20_000
-"""Seeds from here on are drawn by no test, demo, calibration or other benchmark."""
+FULL_SEED = 2_301
+"""Seeds from either on are drawn by no test, demo or calibration, nor by the other profile."""
 
 NULL_WORLDS = 200
-NULL_SCALE = 0.24
-"""A quarter of the honest day has some 1,800 callers: 200 such worlds have the 300,000 that a bound of 1e-5 takes."""
+"""Of some 1,500 accounts that call: 300,000 in all, which is what a bound of 1e-5 takes."""
 
-QUICK_SCENARIOS: Mapping[str, float] = MappingProxyType({"demo": 0.24, "bench": 0.06})
-"""Scenarios of the quick profile and their scale."""
+CHOSEN_ON = DEVELOPMENT
+"""Scenarios that thresholds and wordings were chosen on, or whose kinds the calibration knows, under other seeds."""
 
-CHOSEN_ON = ("demo", "quiet", "bench")
-"""Scenarios that thresholds and wordings were chosen on before there was a benchmark."""
+BLIND = ("ledger-c8b", "ledger-c11", "evasion-3", "evasion-10")
+"""Beginnings of the scenarios in which single calls are ordinary people's, or drawn as theirs are."""
 
-POWER_ACCOUNTS = (50, 100, 200, 400, 800, 1_600, 4_000, 15_000)
-"""From the smallest pool worth the trouble to the largest published one (OpenAI, 30 Sep 2026)."""
+POWER_SCENARIO = "evasion-8-attribute-clean"
+POWER_SCALE = 0.25
+POWER_ACCOUNTS = (10, 20, 40, 80, 160, 320)
+POWER_WORLDS = 4
+"""One held-out campaign that shares nothing but its prompt and its time, among 60,000 calls of others."""
+
+OPPONENTS = ("detector", "volume", "fellegi-sunter")
+"""Who is played against: the detector, a threshold anybody would set first, and linkage by what accounts share."""
+
+ROUNDS_MAX = 6
+"""Days of a game: the first, and one for each of the knobs that are tried first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,8 @@ class Task:
     """One thing to measure.
 
     `kind`: a `scenario` with everything beside it, a `null` world without campaigns, the `power` at one size of pool,
-    or a game against an `opponent`. `scale` is a share of the scenario's usual calls. `accounts` replaces the size of
-    the scenario's first campaign, all others being left out; 0 changes nothing.
+    or a game of the `opponent`, whose `scenario` is whom it plays against. `scale` is a share of the scenario's usual
+    calls. `accounts` replaces the size of the scenario's first campaign, all others being left out; 0 changes nothing.
     """
 
     kind: str
@@ -51,6 +59,7 @@ class Task:
     accounts: int = 0
     rivals: bool = True
     delays: bool = True
+    rounds: int = ROUNDS_MAX
 
     def key(self, version: str) -> str:
         """Return a name that changes when the question or who answers it does."""
@@ -67,7 +76,7 @@ class Task:
 class Plan:
     """The tasks of one benchmark, and which scenarios nobody expects to be found.
 
-    `blind` names scenarios in which the ingress of calls shows nothing (an organic relay), by their beginnings.
+    `blind` names scenarios in which the ingress of calls shows nothing, by their beginnings.
     `chosen_on` names those that a threshold or a wording was chosen on: their figures are not held out.
     """
 
@@ -77,34 +86,48 @@ class Plan:
     chosen_on: tuple[str, ...] = ()
 
 
-def quick(scenarios: Mapping[str, float] = QUICK_SCENARIOS, timed: Sequence[str] = ("demo",)) -> Plan:
-    """Return a plan of a few minutes: each scenario once at its scale, a few null worlds, three sizes of a pool.
+def plan_named(profile: str) -> Plan:
+    """Return the plan of a profile, `quick` (minutes) or `full` (under an hour on two cores).
 
-    Only scenarios in `timed` are run on parts of the log as well, which takes most of the time.
+    Raises:  Error("unknown-profile").
     """
+    if profile not in PROFILES:
+        raise Error("unknown-profile", "there is no profile of that name", hint=f"choose one of {', '.join(PROFILES)}")
+    return quick() if profile == "quick" else full()
+
+
+def quick() -> Plan:
+    """Return a plan of a few minutes: a handful of scenarios in small, some null worlds, three sizes of a pool."""
+    seed = QUICK_SEED
     tasks = [
-        Task("scenario", name, QUICK_SEED + at, scale, delays=name in timed)
-        for at, (name, scale) in enumerate(scenarios.items())
+        Task("scenario", "demo", seed, 0.24),
+        Task("scenario", "bench", seed + 1, 0.06, delays=False),
+        Task("scenario", "ledger-c10", seed + 2, 0.2, delays=False),
+        Task("scenario", "evasion-8-attribute-clean", seed + 3, 0.25, delays=False),
+        Task("scenario", "lookalikes", seed + 4, 0.25),
+        *(Task("null", NULL, seed + 100 + at) for at in range(10)),
+        *(Task("power", POWER_SCENARIO, seed + 200, POWER_SCALE, size) for size in (20, 80, 320)),
+        Task("opponent", "detector", seed + 300, rounds=3),
     ]
-    tasks += [Task("null", HONEST_SCENARIO, QUICK_SEED + 100 + at, NULL_SCALE) for at in range(5)]
-    tasks += [Task("power", "demo", QUICK_SEED + 200, 0.24, size) for size in (50, 200, 800)]
-    return Plan("quick", tuple(tasks), chosen_on=CHOSEN_ON)
+    return Plan("quick", tuple(tasks), BLIND, CHOSEN_ON)
 
 
-def full(
-    scenarios: Sequence[str], *, seeds: int = 3, power: Sequence[str] = (), opponents: Sequence[str] = (),
-    nulls: Sequence[str] = (HONEST_SCENARIO,), blind: Sequence[str] = (),
-) -> Plan:  # fmt: skip
-    """Return the plan of the whole table: hours on two cores, resumable at every task.
+def full() -> Plan:
+    """Return the plan of the whole table, the longest tasks first; resumable at every task.
 
-    `power` names scenarios whose first campaign is tried at every size; `opponents` those that are played against;
-    `nulls` those without campaigns, in turn. No two worlds whose honest accounts are counted have a seed in common:
-    the same people would be counted twice.
+    No two worlds whose honest accounts are counted have a seed in common: the same people would be counted twice.
     """
-    runs = [(name, at) for name in scenarios for at in range(seeds)]
-    tasks = [Task("scenario", name, FULL_SEED + place) for place, (name, _) in enumerate(runs)]
-    tasks += [Task("null", nulls[at % len(nulls)], NULL_SEED + at, NULL_SCALE) for at in range(NULL_WORLDS)]
-    sizes = [(name, size) for name in power for size in POWER_ACCOUNTS]
-    tasks += [Task("power", name, POWER_SEED + at, accounts=size) for name, size in sizes for at in range(seeds)]
-    tasks += [Task("opponent", name, POWER_SEED + at) for name in opponents for at in range(seeds)]
-    return Plan("full", tuple(tasks), tuple(blind), CHOSEN_ON)
+    held_out = [name for name in SCENARIOS if name not in DEVELOPMENT]
+    sizes = (("lookalikes-at-scale", 1.0), ("bench", 0.25), ("lookalikes", 1.0), ("demo", 1.0))
+    asked = [*sizes, *((name, 1.0) for name in held_out)]
+    tasks = [Task("scenario", name, FULL_SEED + at, scale, delays=name != "bench") for at, (name, scale) in
+             enumerate(asked)]  # fmt: skip
+    tasks.insert(1, Task("scenario", FULL_RATE, FULL_SEED + 90, rivals=False))
+    tasks += [Task("opponent", name, FULL_SEED + 100) for name in OPPONENTS]
+    tasks += [
+        Task("power", POWER_SCENARIO, FULL_SEED + 200 + at, POWER_SCALE, size)
+        for size in reversed(POWER_ACCOUNTS)
+        for at in range(POWER_WORLDS)
+    ]
+    tasks += [Task("null", NULL, FULL_SEED + 1_000 + at) for at in range(NULL_WORLDS)]
+    return Plan("full", tuple(tasks), BLIND, CHOSEN_ON)

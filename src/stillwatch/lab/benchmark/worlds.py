@@ -8,7 +8,7 @@ from typing import Any
 
 from stillwatch.lab.baselines.log import Log
 from stillwatch.lab.benchmark.plan import HONEST_CALLS, HONEST_SCENARIO, HONEST_SEED, Task
-from stillwatch.lab.scenario import CALLS_MIN, Scenario, scenario_named
+from stillwatch.lab.scenario import CALLS_MIN, FULL_RATE, NULL, Scenario, full_rate, null_world, scenario_named
 from stillwatch.lab.simulate import write_world
 from stillwatch.lab.world import World, simulate
 
@@ -21,7 +21,7 @@ class Day:
     truth: Path
 
 
-class _Silent:
+class Silent:
     """Nobody waits for one world among hundreds."""
 
     def begin(self, stage: str, total_bytes: int | None) -> None: ...
@@ -41,8 +41,14 @@ def honest(folder: Path) -> Log:
     return _write(simulate(scenario_named(HONEST_SCENARIO), HONEST_SEED, HONEST_CALLS), folder).log
 
 
+def honest_day(folder: Path, calls: int) -> Log:
+    """Simulate another honest log of the same population, on which a baseline's threshold may be set."""
+    return _write(simulate(scenario_named(HONEST_SCENARIO), HONEST_SEED + 1, calls), folder).log
+
+
 def _world(task: Task) -> World:
-    scenario = scenario_named(task.scenario)
+    made = {NULL: lambda: null_world(task.seed), FULL_RATE: full_rate}
+    scenario = made[task.scenario]() if task.scenario in made else scenario_named(task.scenario)
     calls = max(round(scenario.calls * task.scale), CALLS_MIN)
     if task.accounts:
         scenario, calls = resized(scenario, calls, task.accounts)
@@ -64,5 +70,5 @@ def resized(scenario: Scenario, calls: int, accounts: int) -> tuple[Scenario, in
 
 
 def _write(world: World, folder: Path) -> Day:
-    write_world(world, folder, "canonical", _Silent())
+    write_world(world, folder, "canonical", Silent())
     return Day(Log(folder / "events", folder / "accounts.jsonl"), folder / "truth")

@@ -148,7 +148,7 @@ class Harvest:
         roster = self.origin.enrol(rng, self.accounts, ground)
         tenure = self.handover(rng, roster, ground)
         plan = self._plan(rng, ground, roster, tenure)
-        work = Planned(self.name, "campaign", roster, plan, ground)
+        work = Planned(self.name, "campaign", roster, plan, ground, tenure.generations(len(roster)))
         if self.cover == 0.0:
             return work
         return Joint(self.name, "campaign", roster, (work, self._cover(rng, ground, roster)))

@@ -148,6 +148,13 @@ class Tenure:
         found: Ints = np.searchsorted(begins, seat * span + since, side="right") - 1
         return found
 
+    def generations(self, accounts: int) -> Ints:
+        """Return of each account how many held its seat before it, and itself; of several seats the least."""
+        first = np.maximum.accumulate(np.where(np.diff(self.seat, prepend=-1) != 0, np.arange(len(self.seat)), 0))
+        found = np.full(accounts, len(self.seat) + 1)
+        np.minimum.at(found, self.account, np.arange(len(self.seat)) - first + 1)
+        return np.where(found > len(self.seat), 1, found)
+
 
 Handover = Callable[[np.random.Generator, Records, Ground], Tenure]
 """Who holds the seats; it writes births and bans into the roster."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from stillwatch.lab.lookalikes.public_judge import PublicJudge
 from stillwatch.lab.lookalikes.quality_monitor import QualityMonitor
 from stillwatch.lab.lookalikes.red_team import RedTeam
 from stillwatch.lab.lookalikes.reseller import Reseller
+from stillwatch.lab.lookalikes.session_balancer import SessionBalancer
 from stillwatch.lab.lookalikes.shared_key import SharedKey
 from stillwatch.lab.lookalikes.unknowing_relay import UnknowingRelay
 from stillwatch.lab.lookalikes.viral import Viral
@@ -71,16 +72,23 @@ def _classes() -> tuple[_Class, ...]:
         _Class(0.06, EVERYBODY, lambda n, i: Viral("viral", n, 3.0, which=3)),
         _Class(0.02, 60, lambda n, i: MetadataGateway(f"metadata-gateway-{i}", n, 25.0)),
         _Class(0.05, EVERYBODY, lambda n, i: BenchmarkDay("benchmark-day", n, 15.0)),
+        _Class(0.02, 16, lambda n, i: SessionBalancer(f"session-balancer-{i}", n, 40.0, gateway=i % 2 == 0)),
     )
 
 
-def gallery(accounts: int, days: float = 1.0) -> tuple[Spec, ...]:
+def classes_count() -> int:
+    """Return how many classes the gallery has; `gallery` takes some of them by number."""
+    return len(_classes())
+
+
+def gallery(accounts: int, days: float = 1.0, only: Sequence[int] = ()) -> tuple[Spec, ...]:
     """Return every class of look-alikes, about `accounts` accounts in all, each busy for `days` days.
 
     A class of strangers is one group that grows; a class of owners has more groups, each of a natural
-    size. Their calls come to about 27 for each account and day.
+    size. Their calls come to about 27 for each account and day. With `only` these classes alone, each larger.
     """
-    classes = _classes()
+    every = _classes()
+    classes = [every[number] for number in only] or every
     whole = sum(each.share for each in classes)
     groups: list[Spec] = []
     for each in classes:
