@@ -70,7 +70,10 @@ def test_accounts_that_follow_one_another_are_as_busy_alike_on_their_days() -> N
     life = rng.integers(1, 9, 40)
     account = np.concatenate([np.repeat(who, 24 * days) for who, days in enumerate(life)])
     hour = np.concatenate([np.arange(24 * days) for days in life])
-    alike = concluded(panel(account, time_us=(START_US // signal.DAY_US) * signal.DAY_US + hour * HOUR_US))
+    first = START_US // signal.DAY_US * 24
+    nobody = np.zeros(0, dtype=np.int64)
+    everybody = Population(500, nobody, HOUR_US, first, np.full(8 * 24, 900), np.ones(8 * 24, dtype=bool))
+    alike = concluded(panel(account, time_us=(first + hour) * HOUR_US, population=everybody))
     assert any("on one of its days" in said.statement for said in alike.evidence)
     assert alike.log_e is not None
     assert alike.log_e > np.log(1000)

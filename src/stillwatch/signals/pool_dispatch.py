@@ -39,14 +39,10 @@ def conclude(panel: Panel) -> Mark | Skipped:
     spread_log_p, without_log_p, ratio = _spread(seen)
     pace_log_p, pace_ratio = _pace(panel)
     days = day_counts(panel)
-    day_log_p, day_without, day_ratio = (
-        _spread(days[days > 0]) if (days > 0).sum() >= ACCOUNTS_MIN else (0.0, None, 1.0)
-    )
+    day_log_p, day_without, day_ratio = _spread(days[days > 0])
     log_e = _mean_log_e(spread_log_p, pace_log_p, day_log_p)
     fewer, fewer_of_a_day = (np.full(len(panel.accounts), log_p) for log_p in (spread_log_p, day_log_p))
-    fewer[counts > 0] = without_log_p
-    if day_without is not None:
-        fewer_of_a_day[days > 0] = day_without
+    fewer[counts > 0], fewer_of_a_day[days > 0] = without_log_p, day_without
     pairs, which = np.unique(np.stack([fewer, fewer_of_a_day]), axis=1, return_inverse=True)
     left_out = np.array([_mean_log_e(one, pace_log_p, day) for one, day in pairs.T])[which.ravel()]
     said = Evidence(
