@@ -31,3 +31,9 @@ def test_it_speaks_of_figures_and_never_decides() -> None:
 
 def test_a_family_without_calls_says_so() -> None:
     assert isinstance(template_reuse.conclude(panel([], accounts_count=3)), Skipped)
+
+
+def test_one_skeleton_on_several_paths_is_one_family() -> None:
+    mark = template_reuse.conclude(panel([0, 1, 2, 3], path=[7, 8, 9, 7]))
+    assert isinstance(mark, Mark)
+    assert "with one skeleton over 3 access paths" in mark.evidence[0].statement

@@ -27,9 +27,11 @@ def conclude(panel: Panel) -> Mark | Skipped:
     if not calls.any():
         return Skipped(IDENT, "no calls of the family")
     accounts, owners = len(panel.accounts), panel.owners()[1]
+    paths = len(np.unique(panel.calls.path[panel.calls.path != 0]))
+    over = f" over {paths} access paths" if paths > 1 else ""
     said = Evidence(
         IDENT,
-        f"{accounts} accounts of {owners} owners sent {int(calls.sum())} calls with one skeleton; "
+        f"{accounts} accounts of {owners} owners sent {int(calls.sum())} calls with one skeleton{over}; "
         f"in the median account that is {np.median(share):.0%} of its calls",
         float(np.median(share)),
         None,
