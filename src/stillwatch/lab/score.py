@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -191,7 +192,11 @@ def b_cubed(hidden: Mapping[str, str], reported: Mapping[str, str]) -> tuple[flo
 
 
 def _campaigns(
-    hidden: Mapping[str, str], reported: Mapping[str, str], calls: pa.Table, told: pa.Array, sliced: Set[str | None]
+    hidden: Mapping[str, str],
+    reported: Mapping[str, str],
+    calls: pa.Table,
+    told: pa.Array,
+    sliced: AbstractSet[str | None],
 ) -> tuple[CampaignScore, ...]:
     members: dict[str, dict[str, int]] = {}
     honest = Counter(identifier for account, identifier in reported.items() if account not in hidden)
@@ -225,7 +230,7 @@ def _campaigns(
     return tuple(scores)
 
 
-def _slices(exchanges: pa.Table, calls: pa.Table, naming: Set[str]) -> dict[str, str | None]:
+def _slices(exchanges: pa.Table, calls: pa.Table, naming: AbstractSet[str]) -> dict[str, str | None]:
     """Return, for each report that lists calls and names no account, whose campaign's most of them are, if any's."""
     only = exchanges.filter(pc.invert(pc.is_in(exchanges["campaign_id"], value_set=pa.array(naming, pa.string()))))
     place = pc.index_in(only["event_id"], value_set=calls["event_id"].combine_chunks())
