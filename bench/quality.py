@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.detection import ROOT, SOURCE, digest
-from bench.page import FIGURES, effort
+from bench.page import SPEED, effort
 from stillwatch import __version__
 from stillwatch.engines import run as engine
 from stillwatch.engines.contract import RunRequest
@@ -71,7 +71,7 @@ def main() -> int:
     options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="tasks at a time")
     asked = options.parse_args()
     results = run_benchmark(plan_named(asked.profile), Stillwatch(), asked.work / asked.profile, _Said(), asked.workers)
-    told = effort(json.loads(FIGURES.read_text(encoding="utf-8")))
+    told = effort(json.loads(SPEED.read_text(encoding="utf-8")))
     (results.parent / "benchmark.md").write_text(page(results, told), encoding="utf-8")
     write_charts(results, results.parent / "images" / "benchmark")
     if asked.profile != "quick":
