@@ -73,7 +73,7 @@ def _promises(promised: Sequence[Target]) -> str:
         cure = one.cure if one.missed_by else ""
         rows.append((one.name, f"{sign} {_figure(one.limit, one)}", _figure(one.measured, one), missed, cure))
     told = "Evasions 3 and 10 have no target: what they cost is said below."
-    return "\n\n".join(["## Promised and measured", table(rows), told])
+    return "\n\n".join(["## Promised and measured", table(rows, texts=(0, 4)), told])
 
 
 def _missed(one: Target) -> str:
@@ -147,7 +147,7 @@ def _scenarios(rows: Sequence[Found], found: Found) -> str:
                 f"{row['found_count']} of {row['campaigns_count']}",
                 count(row["accounts_count"]),
                 percent(row["accounts_recall"]),
-                percent(row["accounts_precision"]),
+                percent(row["accounts_precision"]) if row["accounts_recall"] or row["collateral_count"] else NONE,
                 number(row["b_cubed_f"], 3),
                 percent(row["calls_recall"]),
                 count(row["collateral_count"]),
@@ -228,12 +228,16 @@ def _honest(summed: Found) -> str:
     ]
     null, every = summed["null"], summed["discoveries"]
     told = (
-        f"In {count(null['worlds_count'])} worlds without a campaign, of {count(null['accounts_count'])} honest "
-        f"accounts, {count(null['worlds_with_report_count'])} had a report: a realised false-discovery rate of "
-        f"{percent(null['realised_rate'])}, at most {small(null['upper_bound'])} with 95 % confidence, where 5 % is "
-        f"stated. Over all {count(every['worlds_count'])} worlds {count(every['false_count'])} of "
+        f"Over all {count(every['worlds_count'])} worlds {count(every['false_count'])} of "
         f"{count(every['reported_count'])} reported campaigns were mostly honest accounts."
     )
+    if null["worlds_count"]:
+        told = (
+            f"In {count(null['worlds_count'])} worlds without a campaign, of {count(null['accounts_count'])} honest "
+            f"accounts, {count(null['worlds_with_report_count'])} had a report: a realised false-discovery rate of "
+            f"{percent(null['realised_rate'])}, at most {small(null['upper_bound'])} with 95 % confidence, where 5 % "
+            f"is stated. {told}"
+        )
     chart = f"![False accusations by class]({CHARTS}/false-accusations.svg)"
     return "\n\n".join(["## Who was accused wrongly", table(lines), chart, paragraph(told)])
 

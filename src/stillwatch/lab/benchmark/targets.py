@@ -89,10 +89,9 @@ def _of_honest(summed: Found) -> Iterable[Target]:
 def _cure_of(row: Found | None, needed: int) -> str:
     if row is None or row["named_count"]:
         return "a narrower core of the families that named them"
-    return (
-        f"{needed:,} accounts without a mistake, since nobody was named and {row['accounts_count']:,} of "
-        f"{row['name'].removeprefix('all ')} do not suffice for so low a bound"
-    )
+    kind = "honest" if row["name"] == "all honest" else row["name"]
+    held = row["accounts_count"]
+    return f"more accounts: nobody was named among {held:,} ({kind}), and the bound takes {needed:,}"
 
 
 def _of_ledger(rows: dict[str, Found], ledger: Sequence[Found]) -> Iterable[Target]:
