@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from stillwatch.lab.baselines.registry import BASELINES
@@ -243,25 +244,31 @@ def _honest(summed: Found) -> str:
 
 
 def _power(rows: Sequence[Found]) -> str:
-    lines = [("accounts in the pool", "calls", "found", "accounts named", "stated for one in two", "for 19 of 20")]
+    stated = any(row["stated_half"] for row in rows)
+    lines = [("accounts in the pool", "calls", "found", "accounts named")]
     lines += [
         (
             count(row["accounts"]),
             count(row["calls_count"]),
             f"{row['found_count']} of {row['worlds_count']}",
             percent(row["accounts_recall"]),
-            count(row["stated_half"]),
-            count(row["stated_most"]),
         )
         for row in rows
     ]
-    told = (
-        f"The campaign of `{rows[0]['scenario']}` alone, of more and more accounts, in the same honest traffic. Beside "
-        "it the size of an even pool that the runs themselves said they would find (median over the worlds), which is "
-        "of fewer calls an account: what is realised should be no less than what is stated."
-    )
+    told = f"The campaign of `{rows[0]['scenario']}` alone, of more and more accounts, in the same honest traffic."
+    if stated:
+        half, most = (count(_median_of(rows, key)) for key in ("stated_half", "stated_most"))
+        told += (
+            f" The runs themselves said that they would find an even pool of {half} accounts one time in two, and of "
+            f"{most} in 19 of 20 (medians), at fewer calls an account: what is realised should be no less."
+        )
     chart = f"![Found, by the number of accounts]({CHARTS}/power-against-pool-size.svg)"
     return "\n\n".join(["## Power, by size of the pool", paragraph(told), table(lines), chart])
+
+
+def _median_of(rows: Sequence[Found], key: str) -> float | None:
+    known = [float(row[key]) for row in rows if row[key] is not None]
+    return median(known) if known else None
 
 
 def _tuning() -> str:
