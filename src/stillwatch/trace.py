@@ -65,6 +65,10 @@ PHRASE_CLASSES = (
 )
 """What bit c of `phrases` stands for; `kernels.intent` says which words set it."""
 
+SIGNS = ("refused", "replayed")
+"""What else is counted of a family's calls before it is chosen: the model or a filter declined; the call presented a
+reasoning block that another owner was issued."""
+
 WITNESSES = 8
 """Smallest event hashes kept of each shared shingle. Two shingles whose sets of calls have Jaccard index J agree on
 each with probability J (min-wise hashing, Broder 1997)."""
@@ -101,8 +105,9 @@ TRACE_SCHEMA = pa.schema(
     ]
 )
 """tools_key: pseudonym of the names of the tools offered, in their order. item_key: digest of the user text, numbers
-and all. topic: a bit for each bucket that a content word fell into. phrases: classes of `kernels.intent`. source: the
-position of the file in this run, used only to look at flagged calls again; it reaches no digest."""
+and all, and of the reasoning blocks presented with it. topic: a bit for each bucket that a content word fell into.
+phrases: classes of `kernels.intent`. source: the position of the file in this run, used only to look at flagged calls
+again; it reaches no digest."""
 
 BLOCK_SCHEMA = pa.schema(
     [

@@ -48,7 +48,8 @@ def result(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     small = Scenario("small", "half a demo", CALLS, scenario_named("demo").lookalikes, campaigns)
     write_world(simulate(small, request.param, CALLS), folder / "world", "canonical", Silent())
     accounts = str(folder / "world" / "accounts.jsonl")
-    asked = RunRequest(events=(str(folder / "world" / "events"),), accounts=(accounts,), out=folder / "run")
+    events = (str(folder / "world" / "events"),)
+    asked = RunRequest(events=events, accounts=(accounts,), out=folder / "run", power=False)
     detect(asked, Silent())
     return score(folder / "run", folder / "world" / "truth")
 

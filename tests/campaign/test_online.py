@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from stillwatch.campaign.calibration import Calibration
-from stillwatch.campaign.conclusion import conclude
+from stillwatch.campaign.claims import Claims
+from stillwatch.campaign.conclusion import conclude, judge_all
 from stillwatch.campaign.fusion import Axes, Verdict
 from stillwatch.campaign.online import (
     OnlineState,
@@ -259,7 +260,9 @@ def test_a_run_that_decides_by_the_stream_names_the_campaign_once_and_again() ->
     for _ in range(2):
         panel = draw(ground, pool, 120, np.random.default_rng(9))
         said = [signal.conclude(panel) for signal in SIGNALS if signal.NEEDS & ground.available]
-        concluded = conclude([(0, panel, said)], calibration, FDR, 0, by_stream)
+        judged = judge_all([(0, panel.pool(), said)], calibration, FDR, by_stream)
+        calls = panel.accounts[panel.calls.account]
+        concluded = conclude(judged, Claims.of(np.zeros(len(calls)), calls), 0)
         assert len(concluded.campaigns) == 1
         assert concluded.campaigns[0].q_value == FDR
     assert states[-1].named == {"f-drawn": 1}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from stillwatch.campaign.calibration import Calibration, shipped
+from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.fusion import Axes, reject, weigh
 from stillwatch.campaign.judgement import set_aside
+from stillwatch.campaign.online import begin
 from stillwatch.campaign.power import BLIND, PLANS, Ground, reach
 from stillwatch.finding import Reach, Skipped
 from stillwatch.signals.contract import Panel, Population
@@ -28,7 +31,8 @@ def population() -> Population:
     return Population(20_000, created, HOUR_US, START_US // HOUR_US, rng.integers(5_000, 15_000, HOURS), tested)
 
 
-GROUND = Ground(population(), COLUMNS, HYPOTHESES, COORDINATED, shipped(), 0.05)
+EXAMPLES = Calibration("c", "made up: nine in ten score 0", (0.0,) * 539 + tuple(0.5 * np.linspace(0, 1, 60) ** 2))
+GROUND = Ground(population(), COLUMNS, HYPOTHESES, COORDINATED, EXAMPLES, 0.05)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +90,7 @@ def named(found: Panel) -> bool:
     """Ask the run's own rule, with the log's other families beside: strangers, and a few that hang together."""
     said = [signal.conclude(found) for signal in SIGNALS if signal.NEEDS & COLUMNS]
     marks = [mark for mark in said if not isinstance(mark, Skipped)]
-    if set_aside(found, marks) is not None or (~found.calls.tested).sum() < 100:
+    if set_aside(found.pool(), marks) is not None or (~found.calls.tested).sum() < 100:
         return False
     others = [Axes(50.0, np.zeros(1), 0.4, 0.0)] * COORDINATED
     others += [Axes(-0.7, np.zeros(1), 0.5, 0.0)] * (HYPOTHESES - COORDINATED)
@@ -125,7 +129,7 @@ def ground(**changes: object) -> Ground:
             "available": COLUMNS,
             "hypotheses_count": HYPOTHESES,
             "coordinated_count": COORDINATED,
-            "calibration": shipped(),
+            "calibration": EXAMPLES,
             "fdr": 0.05,
             **changes,
         }
@@ -146,7 +150,7 @@ def test_without_prompts_nothing_is_seen() -> None:
 def test_a_calibration_that_is_too_coarse_for_the_log_is_said() -> None:
     few = Calibration("c", "x", tuple(np.linspace(0, 0.1, 50)))
     assert all(
-        "cannot tell one campaign among 4" in each.reason_blind for each in reach(ground(calibration=few), 0)[:6]
+        "cannot tell one more campaign among 4" in each.reason_blind for each in reach(ground(calibration=few), 0)[:6]
     )
 
 
@@ -159,3 +163,23 @@ def test_more_families_under_test_never_lower_the_bar(reaches: dict[str, Reach])
     crowded = {each.campaign_class: each for each in reach(ground(hypotheses_count=2_000), 0)}
     for name in ("queue-of-four-passes", "least-loaded-pool"):
         assert (crowded[name].accounts_half or 0) >= (reaches[name].accounts_half or 0)
+
+
+def test_beside_what_was_found_a_campaign_is_found_sooner() -> None:
+    """e-BH and BH ask the less of one more, the more were rejected already."""
+    alone, beside = ground(), ground(rejected_count=2)
+    assert beside.log_e_min < alone.log_e_min
+    assert beside.p_max == pytest.approx(3 * alone.p_max)
+    others = [Axes(50.0, np.zeros(1), 1e-6, 1.0)] * 2 + [Axes(50.0, np.zeros(1), 0.4, 0.0)]
+    others += [Axes(-0.7, np.zeros(1), 0.5, 0.0)] * (HYPOTHESES - COORDINATED)
+    one_more = Axes(beside.log_e_min + 1e-6, np.zeros(1), beside.p_max * (1 - 1e-6), 1.0)
+    assert [each.rejected for each in reject([*others, one_more], 0.05)][-1]
+
+
+def test_a_stream_asks_what_it_promised_and_sees_nothing_once_its_budget_is_spent() -> None:
+    begun = begin(EXAMPLES, 0.05, "key")
+    late = replace(begun, windows_count=30, until_us=1)
+    assert ground(stream=late).log_e_min > ground(stream=begun).log_e_min >= ground().log_e_min
+    assert ground(stream=begun).p_max == begun.level
+    spent = reach(ground(stream=begun, asks_left=0), 0)
+    assert all("the stream has spent" in each.reason_blind for each in spent[:6])

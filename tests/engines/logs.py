@@ -29,7 +29,7 @@ def request(folder: Path, events: Sequence[dict[str, Any]] = WORLD.events, **set
     log = write_lines(folder / "events.jsonl", list(events))
     accounts = write_lines(folder / "accounts.jsonl", WORLD.accounts)
     plain = RunRequest(
-        (str(log),), folder / "out" / "run", accounts=(str(accounts),), calibration=write_calibration(folder)
+        (str(log),), folder / "out" / "run", (str(accounts),), calibration=write_calibration(folder), power=False
     )
     return replace(plain, **settings)
 

@@ -33,7 +33,7 @@ with (folder / "events.jsonl").open("w") as log:
             "request_model": "m", "input_text": text if number % 2 else EXTRACT + text, "client_ip": f"ip {account}",
         }
         log.write(json.dumps(row) + "\n")
-detect(RunRequest((str(folder / "events.jsonl"),), folder / "run"), Silent())
+detect(RunRequest((str(folder / "events.jsonl"),), folder / "run", power=False), Silent())
 # The kernel's own mark of this program: getrusage would hand down the peak of the process that started it.
 print(int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) // 1024)
 """

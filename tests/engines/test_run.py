@@ -14,7 +14,7 @@ from stillwatch.errors import Error
 from tests.engines.logs import WORLD, ActsAt, BrokenError, FailsAt, request
 from tests.scenes.scene import Found, Silent, write_lines
 
-STAGES = ["read", "families", "test", "look again"]
+STAGES = ["read", "families", "test", "look again", "power"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -207,3 +207,14 @@ def test_a_full_disk_is_said_in_plain_words_and_leaves_nothing(
     assert cli.run(["detect", str(log), "--out", str(small_disk / "run"), "--no-progress"]) == cli.EXIT_ERROR
     assert "the disk is full" in capsys.readouterr().err
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_run_says_what_it_could_have_found_and_the_same_each_time(tmp_path: Path) -> None:
+    said = []
+    for name in ("one", "other"):
+        asked = request(tmp_path, power=True, out=tmp_path / name)
+        detect(asked, Silent())
+        said.append(Found.read(asked.out).run["power"])
+    assert said[0] == said[1]
+    assert any(each["accounts_half"] for each in said[0])
+    assert all(each["accounts_half"] or each["reason_blind"] for each in said[0])

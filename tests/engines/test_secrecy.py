@@ -44,7 +44,9 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     broken = {"event_id": "bad", "time": IN_A_REJECTED_RECORD, "account_id": "a", "input_text": IN_A_REJECTED_RECORD}
     log = write_lines(folder / "events.jsonl", [*world.events, broken])
     accounts = write_lines(folder / "accounts.jsonl", world.accounts)
-    request = RunRequest((str(log),), folder / "run", (str(accounts),), calibration=write_calibration(folder))
+    request = RunRequest(
+        (str(log),), folder / "run", (str(accounts),), calibration=write_calibration(folder), power=False
+    )
     assert detect(request, Silent(), Reporter()).campaigns_count == 1
     return folder / "run"
 

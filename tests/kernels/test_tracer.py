@@ -37,7 +37,8 @@ def test_a_call_leaves_its_keys_its_counts_and_its_sketch() -> None:
     key = KEYS.identifiers
     assert row["account_key"] == pseudonyms.pseudonym("acct-1", key.first, key.second)
     assert row["organization_key"] == 0
-    assert row["item_key"] == sketch.mix(sketch.digest(newest) ^ seed)
+    blocks = sum(sketch.mix(pseudonyms.pseudonym(name, key.first, key.second)) for name in ("b-1", "b-2")) % 2**64
+    assert row["item_key"] == sketch.mix(sketch.mix(sketch.digest(newest) ^ seed) ^ blocks)
     assert row["shingles"] == [
         *sketch.winnow(system, seed, trace.SYSTEM_SHINGLES),
         *sketch.winnow(newest, seed, trace.INPUT_SHINGLES),

@@ -60,7 +60,7 @@ def answer(laid: Laid, folder: Path) -> dict[str, bytes]:
             write(folder / kind / f"part-{number:02d}.jsonl", rows, laid.packed)
     request = RunRequest(
         events=(str(folder / "events"),), accounts=(str(folder / "accounts"),), out=folder / "run",
-        calibration=write_calibration(folder), read=ReadSettings(batch_rows=laid.batch_rows),
+        calibration=write_calibration(folder), read=ReadSettings(batch_rows=laid.batch_rows), power=False,
     )  # fmt: skip
     detect(request, Silent())
     written = {path.name: path.read_bytes() for path in sorted((folder / "run").iterdir())}
@@ -132,7 +132,7 @@ def test_another_seed_may_split_time_otherwise_and_says_so(tmp_path: Path) -> No
     write(events, WORLD.events, packed=False)
     write(accounts, WORLD.accounts, packed=False)
     for seed in (1, 2):
-        request = RunRequest((str(events),), tmp_path / f"run-{seed}", (str(accounts),), seed=seed)
+        request = RunRequest((str(events),), tmp_path / f"run-{seed}", (str(accounts),), seed=seed, power=False)
         detect(request, Silent())
     one, other = (json.loads((tmp_path / f"run-{seed}" / "run.json").read_text()) for seed in (1, 2))
     assert (one["seed"], other["seed"]) == (1, 2)

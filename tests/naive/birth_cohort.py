@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tests.naive.chance import hypergeometric_tail
+from tests.naive.chance import binomial_tail
 
 HOUR_US = 3_600_000_000
+ODDS = 4.0
 WINDOWS_US = (HOUR_US, 24 * HOUR_US, 168 * HOUR_US)
 
 
@@ -19,6 +20,8 @@ def scan(family: Sequence[int], population: Sequence[int]) -> float:
         for start in family:
             inside = sum(start <= time < start + width for time in family) - 1
             everybody = sum(start <= time < start + width for time in population) - 1
-            tail = hypergeometric_tail(inside, len(population) - 1, len(family) - 1, everybody)
+            share = everybody / (len(population) - 1)
+            chance = ODDS * share / (1 + (ODDS - 1) * share)
+            tail = binomial_tail(inside, len(family) - 1, chance)
             best = min(best, math.log(tail) + math.log(looks))
     return best

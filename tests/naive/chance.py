@@ -78,3 +78,8 @@ def hypergeometric_tail(at_least: int, everybody: int, marked: int, drawn: int) 
     hands = math.comb(everybody, drawn)
     good = sum(math.comb(marked, k) * math.comb(everybody - marked, drawn - k) for k in range(at_least, drawn + 1))
     return good / hands
+
+
+def binomial_tail(at_least: int, trials: int, chance: float) -> float:
+    """Return P(X >= at_least) of independent trials."""
+    return sum(math.comb(trials, n) * chance**n * (1 - chance) ** (trials - n) for n in range(at_least, trials + 1))

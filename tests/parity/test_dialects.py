@@ -159,6 +159,7 @@ def runs(days: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
                 accounts=(str(days / dialect / "accounts.jsonl"),),
                 out=out / dialect,
                 read=settings_of(dialect, days / dialect),
+                power=False,
             ),
             Silent(),
         ).run_dir

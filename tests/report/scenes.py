@@ -119,6 +119,9 @@ def campaigns() -> list[Campaign]:
                 Link("tls fingerprint", "e3301a9f5572bb06", 399, 2210, 3.1),
             ),
             group_ids=("fam-" + digest("a"), "fam-" + digest("b")),
+            carriers_count=0,
+            carried_events_count=0,
+            collateral_events_count=0,
         ),
         Campaign(
             campaign_id=SECOND,
@@ -135,8 +138,18 @@ def campaigns() -> list[Campaign]:
             techniques=("AML.T0024.002",),
             links=(),
             group_ids=("fam-" + digest("c"),),
+            carriers_count=0,
+            carried_events_count=0,
+            collateral_events_count=0,
         ),
     ]
+
+
+def carried() -> list[Campaign]:
+    """Return the campaigns, of which the second went in part through two accounts of a reseller."""
+    first, second = campaigns()
+    slices = {"carriers_count": 2, "carried_events_count": 144, "collateral_events_count": 5856}
+    return [first, replace(second, **slices)]  # type: ignore[arg-type]
 
 
 def group(name: str, outcome: str, accounts: int, calls: int, reason: str, campaign: str | None = None) -> Group:
@@ -287,6 +300,9 @@ def _write_accounts(folder: Path, found: list[Campaign], hostile_account: str) -
             )
         if hostile_account:
             rows.append((hostile_account, campaign.campaign_id, 1.0, "campaign", 10, 10))
+        rows += [
+            (f"carrier_{i}", campaign.campaign_id, 0.51, "watch", 3000, 72) for i in range(campaign.carriers_count)
+        ]
     rows += [(f"watch_{i}", None, 0.4, "watch", 50, 2) for i in range(3 if found else 0)]
     names = ("account_id", "campaign_id", "membership", "verdict", "events_count", "campaign_events_count")
     kinds = (pa.string(), pa.string(), pa.float64(), pa.string(), pa.int64(), pa.int64())
@@ -311,6 +327,10 @@ def _write_activity(folder: Path, found: list[Campaign]) -> None:
                 if calls and not 30 <= hour < 33:
                     name = campaign.group_ids[-1 if late else 0]
                     rows.append((campaign.campaign_id, name, account_id, START + timedelta(hours=hour), calls))
+        rows += [
+            (campaign.campaign_id, campaign.group_ids[0], f"carrier_{i}", START + timedelta(hours=5), 72)
+            for i in range(campaign.carriers_count)
+        ]
     columns = list(zip(*rows, strict=True)) or [()] * 5
     kinds = (pa.string(), pa.string(), pa.string(), pa.timestamp("us", tz="UTC"), pa.int64())
     names = ["campaign_id", "group_id", "account_id", "hour", "calls"]

@@ -85,7 +85,7 @@ def run(world: World, folder: Path, engine: str = "embedded", observer: Observer
     accounts = write_lines(folder / "accounts.jsonl", world.accounts)
     request = RunRequest(
         events=(str(events),), accounts=(str(accounts),), out=folder / "run", engine=engine,
-        calibration=write_calibration(folder),
+        calibration=write_calibration(folder), power=False,
     )  # fmt: skip
     return detect(request, Silent(), observer).run_dir
 

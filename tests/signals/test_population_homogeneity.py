@@ -76,3 +76,9 @@ def test_it_says_why_it_cannot_run() -> None:
     said = signal.conclude(panel(np.repeat(np.arange(20), 3)))
     assert isinstance(said, Skipped)
     assert "topic" in said.reason
+
+
+def test_accounts_that_all_send_one_text_cannot_be_told_apart_by_topic() -> None:
+    said = signal.conclude(panel(np.repeat(np.arange(12), 4), topic=np.full(48, 0b1011, dtype=np.uint64)))
+    assert isinstance(said, Skipped)
+    assert "about the same" in said.reason

@@ -28,7 +28,8 @@ Status = Literal["exempted", "reduced", "stands"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The calls of one campaign's named accounts, each call once. Organisations are 0 where unknown, tokens -1.
+    """The calls of the accounts that take part in one campaign, each call once. Organisations are 0 where unknown,
+    tokens -1.
 
     Shapes:  every field has n entries.
     """
@@ -103,7 +104,7 @@ class Audit:
 class Exemption:
     """What grants make of one campaign.
 
-    Shapes:  exempted, remaining: uint64 ascending, the campaign's accounts in two parts.
+    Shapes:  exempted, remaining: uint64 ascending, the accounts that take part, in two parts.
     """
 
     status: Status
@@ -176,6 +177,7 @@ def without_exempted(draft: Draft, exemption: Exemption) -> Draft:
         accounts=draft.accounts[stay],
         membership=draft.membership[stay],
         named=draft.named[stay],
+        sliced=draft.sliced[stay],
         counter_evidence=draft.counter_evidence + exemption.counter_evidence(),
     )
 

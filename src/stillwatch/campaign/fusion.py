@@ -10,8 +10,15 @@ import numpy as np
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.signals.contract import LOG_E_MAX, Floats, Mark
 
-COORDINATION = ("queue-sharding", "pool-dispatch", "shared-infrastructure", "birth-cohort")
-"""Signals whose e-values speak for one hand behind the accounts; averaged, which is valid under any dependence."""
+COORDINATION = (
+    "queue-sharding", "pool-dispatch", "shared-infrastructure", "birth-cohort", "temporal-synchrony", "failover",
+)  # fmt: skip
+"""Signals whose e-values speak for one hand behind the accounts; averaged, which is valid under any dependence.
+Replayed reasoning blocks speak for extraction, and would carry both axes if their e-value counted here as well."""
+
+SUPPORT = {"economics": 0.2, "program-mismatch": 0.1, "adoption": 0.05}
+"""What a full score of a signal that is never enough by itself adds to wording and homogeneity, as a share of these.
+Everybody tries a new model; students and start-ups do odd things; long answers are bought by many."""
 
 OVERLAP_MAX = 0.1
 """Two accounts that share a tenth of their items follow one assignment, not one queue: a queue of s samples dealt to
@@ -69,9 +76,23 @@ def weigh(marks: Sequence[Mark], accounts_count: int, calibration: Calibration) 
 
 
 def extraction_score(marks: Sequence[Mark]) -> float:
-    """Return intent times homogeneity: strangers may ask for reasoning, and shards may ask for anything."""
-    scores = {mark.ident: mark.score for mark in marks if mark.score is not None}
-    return scores.get("extraction-intent", 0.0) * scores.get("population-homogeneity", 0.0)
+    """Return the strongest of three: training material asked for alike, blocks replayed, a search for a jailbreak.
+
+    Strangers may ask for reasoning, and shards may ask for anything: wording counts as far as the accounts are
+    exchangeable, or tile a subject between them. All of it ranks among honest families, so any score will do that is
+    fixed beforehand (`calibration.MEASURE` names this one).
+    """
+    scores = dict.fromkeys((*SUPPORT, *_EXTRACTION), 0.0)
+    scores |= {mark.ident: mark.score for mark in marks if mark.score is not None}
+    alike = max(scores["population-homogeneity"], scores["capability-sweep"])
+    support = sum(share * min(1.0, scores[ident]) for ident, share in SUPPORT.items())
+    asked = scores["extraction-intent"] * alike * (1 + support)
+    return max(asked, scores["reasoning-replay"], scores["jailbreak-exploration"])
+
+
+_EXTRACTION = (
+    "extraction-intent", "population-homogeneity", "capability-sweep", "reasoning-replay", "jailbreak-exploration",
+)  # fmt: skip
 
 
 def reject(axes: Sequence[Axes], fdr: float) -> list[Verdict]:

@@ -52,7 +52,7 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
 
     An account takes part when it has two calls of the family, or one and a rare link; when the family is rejected
     without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it. It is named
-    where the family is at least SLICE_SHARE_MAX of what it does.
+    where the family is at least SLICE_SHARE_MAX of what it does, or OWN_SHARE where it passes on others' requests.
     """
     calls = pool.calls
     linked = np.zeros(len(pool.accounts), dtype=bool)
@@ -66,6 +66,6 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
     stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
     part = enough & stands & (typical | devoted | linked)
-    carries = share < SLICE_SHARE_MAX
+    carries = (share < SLICE_SHARE_MAX) | (pool.carriers & (share < OWN_SHARE))
     fit = np.where(linked, 1.0, np.where(typical, 0.95, np.where(devoted, 0.9, 0.5)))
     return Members(np.round(fit * (0.5 + 0.5 * share), 4), part & ~carries, part & carries)

@@ -26,6 +26,13 @@ TECHNIQUE = {
     "queue-sharding": ("AML.T0035",),
     "shared-infrastructure": ("AML.T0021",),
     "birth-cohort": ("AML.T0021",),
+    "failover": ("AML.T0015", "AML.T0042"),
+    "reasoning-replay": ("AML.T0057",),
+    "jailbreak-exploration": ("AML.T0054", "AML.T0063"),
+    "capability-sweep": ("AML.T0035",),
+    "program-mismatch": ("AML.T0073",),
+    "relay": ("AML.T0008.005",),
+    "adoption": ("AML.T0014",),
     "cover-wording": ("AML.T0054",),
     "reasoning-verbatim": ("AML.T0057",),
 }

@@ -136,6 +136,14 @@ def decide(
     return verdicts, after
 
 
+def candidates_count(before: OnlineState, after: OnlineState) -> int:
+    """Return how many coordinated families the window between two states asked about, or lacked the budget for."""
+    named = len(before.named)
+    count = len(after.named) - named
+    asked = round((after.spent - before.spent) * (named + max(1, count)) / before.level)
+    return asked + after.passed_over - before.passed_over
+
+
 def _most(log_e: np.ndarray, bar: float, named_count: int) -> int:
     """Return the largest r for which r families have log e >= bar - log(named_count + r)."""
     descending = np.sort(log_e)[::-1]
@@ -194,6 +202,7 @@ def save_state(path: Path, before: OnlineState | None, after: OnlineState) -> No
             hint="run windows one after another; detect this one again",
             where=str(path),
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(handle, "wb") as stream:
         stream.write(msgspec.json.format(msgspec.json.encode(asdict(after)), indent=1) + b"\n")

@@ -11,6 +11,7 @@ from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.conclusion import Conclusion
 from stillwatch.campaign.fusion import weigh
 from stillwatch.campaign.judgement import set_aside
+from stillwatch.campaign.online import OnlineState, gamma
 from stillwatch.campaign.screening import BUSY_ACCOUNTS_MIN, CALLS_MIN, ITEMS_MIN
 from stillwatch.finding import Reach, Skipped
 from stillwatch.signals import birth_cohort, shared_infrastructure
@@ -41,7 +42,9 @@ UNEVEN_CV = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """The run's own figures: what it tested, at which rate and against which examples, and what the log fills."""
+    """The run's own figures: what it tested and rejected, at which rate and against which examples, and what the log
+    fills; in a stream of windows also what the stream was when the run began, and what this window left of its asks.
+    """
 
     population: Population
     available: frozenset[str]
@@ -49,6 +52,9 @@ class Ground:
     coordinated_count: int
     calibration: Calibration
     fdr: float
+    rejected_count: int = 0
+    stream: OnlineState | None = None
+    asks_left: int = 0
 
     @staticmethod
     def of(
@@ -57,7 +63,23 @@ class Ground:
         """Take the figures of a finished run."""
         tested = [group for _, group in concluded.groups if group.score is not None]
         coordinated = sum(group.log_e_coordination >= np.log(2 / fdr) for group in tested)
-        return Ground(population, available, len(tested), int(coordinated), calibration, fdr)
+        rejected = sum(group.outcome == "extraction-campaign" for group in tested)
+        return Ground(population, available, len(tested), int(coordinated), calibration, fdr, rejected)
+
+    @property
+    def log_e_min(self) -> float:
+        """What a further campaign's coordination must reach."""
+        if self.stream is None:
+            return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * (self.rejected_count + 1))))
+        share = gamma(self.stream.windows_count + 1) * (len(self.stream.named) + 1)
+        return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * share)))
+
+    @property
+    def p_max(self) -> float:
+        """What its extraction p-value may be."""
+        if self.stream is not None:
+            return self.stream.level
+        return self.fdr * (self.rejected_count + 1) / (2 * (self.coordinated_count + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +118,7 @@ BLIND = (
 
 def reach(ground: Ground, seed: int) -> tuple[Reach, ...]:
     """Return the reach of each class on this log, by simulation: campaigns of growing size are drawn and put to the
-    run's own signals, screening and thresholds, each as the only campaign.
+    run's own signals, screening and thresholds, each as the only campaign besides those that were found.
 
     Draws come from the seed and the class alone, so that the same run says the same.
 
@@ -145,7 +167,7 @@ def draw(ground: Ground, plan: Plan, accounts_count: int, rng: np.random.Generat
 
 
 def missed(ground: Ground, panel: Panel) -> str:
-    """Say why the run would not have named this family had it been its only campaign; empty where it would."""
+    """Say why the run would not have named this family besides those that it did; empty where it would."""
     calls = panel.calls
     busy = np.bincount(calls.account[~calls.tested], minlength=len(panel.accounts)) >= 2
     if (~calls.tested).sum() < CALLS_MIN or len(np.unique(calls.item)) < ITEMS_MIN or busy.sum() < BUSY_ACCOUNTS_MIN:
@@ -155,15 +177,11 @@ def missed(ground: Ground, panel: Panel) -> str:
     if set_aside(panel.pool(), marks) is not None:
         return "its accounts seem to do one task that everybody does"
     axes = weigh(marks, len(panel.accounts), ground.calibration)
-    if axes.log_e_coordination < np.log(2 * (ground.hypotheses_count + 1) / ground.fdr):
+    if axes.log_e_coordination < ground.log_e_min:
         return "nothing shows coordination strongly enough"
-    if axes.p_extraction > _p_max(ground):
+    if axes.p_extraction > ground.p_max:
         return "extraction ranks too low among honest families, or cannot be told"
     return ""
-
-
-def _p_max(ground: Ground) -> float:
-    return ground.fdr / (2 * (ground.coordinated_count + 1))
 
 
 def _reach(ground: Ground, plan: Plan, seeds: Sequence[int]) -> Reach:
@@ -232,9 +250,11 @@ def _blind(ground: Ground, plan: Plan) -> str:
         return "the log carries no prompts, so there are no families to test"
     if plan.needs and not plan.needs & ground.available:
         return f"the log fills none of {', '.join(sorted(plan.needs))}"
-    if ground.calibration.resolution > _p_max(ground):
+    if ground.stream and ground.asks_left < 1:
+        return "the stream has spent what it may ask about extraction"
+    if ground.calibration.resolution > ground.p_max:
         return (
-            f"{len(ground.calibration.scores)} families in the calibration cannot tell one campaign among "
+            f"{len(ground.calibration.scores)} families in the calibration cannot tell one more campaign among "
             f"{ground.coordinated_count + 1} coordinated families"
         )
     return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,17 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--engine", type=click.Choice(("embedded",)), help="Where the run happens. [default: embedded]")
 @click.option("--fdr", type=float, help="False-discovery rate of the campaigns. [default: 0.05]")
 @click.option("--seed", type=int, help="Seed of every random choice. [default: 0]")
+@click.option("--calibration", metavar="FILE", help="Honest families to compare with. [default: the shipped ones]")
+@path("--online", metavar="STATE", help="The stream of windows that this log is the next of.")
+@many("--grants", type=click.Path(path_type=Path), metavar="FILE", help="A signed grant; may be repeated.")
+@many("--grant-key", "grant_keys", type=click.Path(path_type=Path), metavar="FILE", help="An issuer's public key.")
+@many(
+    "--grants-used",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="An earlier run whose calls count against the grants; may be repeated.",
+)
+@click.option("--no-power", is_flag=True, help="Do not ask what could have been found: saves some seconds.")
 @click.option("--rejected-max", type=float, help="Share of bad records that ends a run. [default: 0.01]")
 @many(
     "--field",
@@ -71,6 +82,11 @@ def detect(
     accounts: tuple[str, ...],
     out: Path,
     config_file: Path | None,
+    online: Path | None,
+    grants: tuple[Path, ...],
+    grant_keys: tuple[Path, ...],
+    grants_used: tuple[Path, ...],
+    no_power: bool,
     force: bool,
     as_json: bool,
     no_progress: bool,
@@ -88,12 +104,22 @@ def detect(
       stillwatch detect logs --out run
       stillwatch detect logs --accounts accounts.jsonl --key-file stillwatch.key --out run --force
       stillwatch detect 'spans/*.jsonl' --format otel --field account_id=user.id --out spans-run
+      stillwatch detect logs --calibration mine.json --online stream.json --out run --force
+      stillwatch detect logs --grants grant.json --grant-key issuer.pub --out run --force
       stillwatch detect logs --out run --force --json --no-progress --fail-on-campaign
     """
     from stillwatch.report import terminal
 
     settings = config.load(config_file, os.environ, options)
-    outcome = run_detection(request_of(events, accounts, out, settings, force), no_progress)
+    request = replace(
+        request_of(events, accounts, out, settings, force),
+        online=online,
+        grants=grants,
+        grant_keys=grant_keys,
+        grants_used=grants_used,
+        power=not no_power,
+    )
+    outcome = run_detection(request, no_progress)
     if as_json:
         print_json(terminal.summary_json(outcome.run_dir))
     else:
@@ -127,6 +153,7 @@ def request_of(
             body_root=settings.body_root,
         ),
         key=config.read_key(settings.key_file) or UNKEYED,
+        calibration=Path(settings.calibration) if settings.calibration else None,
         force=force,
     )
 

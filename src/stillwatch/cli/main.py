@@ -10,7 +10,10 @@ from collections.abc import Sequence
 import click
 
 from stillwatch import __version__
+from stillwatch.cli.benching import bench
+from stillwatch.cli.calibrating import calibrate
 from stillwatch.cli.detecting import detect, explain, formats
+from stillwatch.cli.granting import grant
 from stillwatch.cli.laboratory import demo, simulate
 from stillwatch.errors import Error
 
@@ -90,7 +93,7 @@ def completion(shell: str) -> None:
 
 
 @click.group(
-    commands=[detect, explain, simulate, demo, formats, completion],
+    commands=[detect, explain, calibrate, grant, simulate, demo, bench, formats, completion],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, prog_name="stillwatch")

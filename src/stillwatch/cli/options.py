@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stillwatch.errors import Error
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -53,6 +55,21 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else PLAIN_COLUMNS, highlight=False)
+
+
+def write_new(path: Path, text: str, force: bool) -> None:
+    """Write a file that is not there yet, or is to be replaced; it appears whole or not at all."""
+    if path.exists() and not force:
+        raise Error(
+            "file-exists",
+            "there is a file of that name already",
+            hint="name another file, or pass --force to replace it",
+            where=str(path),
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,7 @@ where count(DISTINCT) does not.
 
 from __future__ import annotations
 
-from stillwatch.trace import LOSS_FLAGS, PHRASE_CLASSES
+from stillwatch.trace import LOSS_FLAGS, PHRASE_CLASSES, SIGNS
 
 REPEATED_EVENTS = """
 SELECT event_key FROM traces WHERE event_key % {parts} = {part} GROUP BY event_key HAVING count(*) > 1
@@ -116,9 +116,13 @@ SELECT family FROM family_accounts_part GROUP BY family HAVING count(*) >= {acco
 
 FAMILY_SIZES = """
 SELECT family, sum(accounts) AS accounts, sum(busy_accounts) AS busy_accounts, count(*) AS owners,
-       sum(calls) AS calls, sum(tested_calls) AS tested_calls
+       sum(calls) AS calls, sum(tested_calls) AS tested_calls, sum(account_calls) AS account_calls,
+       sum(discovery_accounts) AS discovery_accounts, sum(discovery_squares) AS discovery_squares
 FROM (
     SELECT f.family, a.owner_key, count(*) AS accounts, sum(f.calls) AS calls, sum(f.tested_calls) AS tested_calls,
+           sum(a.calls) AS account_calls,
+           sum(CASE WHEN f.calls > f.tested_calls THEN 1 ELSE 0 END) AS discovery_accounts,
+           sum((f.calls - f.tested_calls) * (f.calls - f.tested_calls)) AS discovery_squares,
            sum(CASE WHEN f.calls - f.tested_calls >= 2 THEN 1 ELSE 0 END) AS busy_accounts
     FROM family_accounts f JOIN account_facts a USING (account_key)
     WHERE f.family % {parts} = {part} GROUP BY f.family, a.owner_key
@@ -135,6 +139,7 @@ SELECT family, count(*) AS items FROM (
 FAMILY_CLASSES = (
     "SELECT family, "
     + ", ".join(f"sum((phrases >> {c}) & 1) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
+    + "".join(f", sum((signs >> {at}) & 1) AS {sign}" for at, sign in enumerate(SIGNS))
     + " FROM members SEMI JOIN family_sizes USING (family) "
     "WHERE family % {parts} = {part} AND tested = 0 GROUP BY family"
 )
@@ -142,6 +147,7 @@ FAMILY_CLASSES = (
 FAMILY_FACTS = (
     "SELECT s.*, i.items, "
     + ", ".join(f"coalesce(c.class_{c}, 0) AS class_{c}" for c in range(len(PHRASE_CLASSES)))
+    + "".join(f", coalesce(c.{sign}, 0) AS {sign}" for sign in SIGNS)
     + " FROM family_sizes s JOIN family_items i USING (family) LEFT JOIN family_classes c USING (family) "
     "ORDER BY s.family"
 )

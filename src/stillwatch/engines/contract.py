@@ -15,7 +15,11 @@ from stillwatch.pseudonym import UNKEYED
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """Everything that decides what a run answers. `rejected_max` is a share of the records."""
+    """Everything that decides what a run answers. `rejected_max` is a share of the records.
+
+    `online` is the file of the stream that the run is a window of; `grants` are signed with one of `grant_keys`, and
+    `grants_used` are earlier runs whose calls count against them. `power` asks what could have been found.
+    """
 
     events: tuple[str, ...]
     out: Path
@@ -28,6 +32,11 @@ class RunRequest:
     read: ReadSettings = field(default_factory=ReadSettings)
     key: bytes = UNKEYED
     calibration: Path | None = None
+    online: Path | None = None
+    grants: tuple[Path, ...] = ()
+    grant_keys: tuple[Path, ...] = ()
+    grants_used: tuple[Path, ...] = ()
+    power: bool = True
     force: bool = False
 
 

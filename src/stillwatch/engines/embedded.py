@@ -153,6 +153,9 @@ class Embedded:
             f"{name} DESC" for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts")
         )
         self._table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
+        self._table_of("account_calls", statements.ACCOUNT_CALLS)
+        self._table_of("account_facts", statements.ACCOUNT_FACTS)
+        self._find_foreign_blocks()
 
     def _over(self, columns: list[str], work: Callable[[pa.RecordBatch], Any]) -> Iterator[Any]:
         """Yield what `work` makes of each batch of traces, in order, made on all cores."""
@@ -194,13 +197,15 @@ class Embedded:
                 ("account_key", pa.uint64()),
                 ("tested", pa.uint8()),
                 ("phrases", pa.uint32()),
+                ("signs", pa.uint8()),
                 ("item_key", pa.uint64()),
             ]
         )
         path = self._work / "members.parquet"
+        foreign = self._numpy("SELECT DISTINCT event_key FROM foreign_calls ORDER BY event_key")["event_key"]
         over = 0
         with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
-            wanted = ["account_key", "time_us", "phrases", "item_key", "shingles"]
+            wanted = ["event_key", "account_key", "time_us", "phrases", "flags", "item_key", "shingles"]
             for batch, rows, family, saturated in self._assigned(families, wanted):
                 over += saturated
                 tested = blocks.tested(batch["time_us"].to_numpy())
@@ -209,6 +214,7 @@ class Embedded:
                     pa.array(batch["account_key"].to_numpy()[rows]),
                     pa.array(tested[rows]),
                     pa.array(batch["phrases"].to_numpy()[rows]),
+                    pa.array(_signs(batch, foreign)[rows]),
                     pa.array(batch["item_key"].to_numpy()[rows]),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
@@ -221,8 +227,6 @@ class Embedded:
 
         A part of the families at a time, so that memory is bounded by PART_ROWS_MAX and not by the log.
         """
-        self._table_of("account_calls", statements.ACCOUNT_CALLS)
-        self._table_of("account_facts", statements.ACCOUNT_FACTS)
         parts = self._row("SELECT count(*) FROM members")[0] // PART_ROWS_MAX + 1
         for part in range(parts):
             self._table_of("family_accounts_part", statements.FAMILY_ACCOUNTS.format(parts=parts, part=part))
@@ -279,7 +283,6 @@ class Embedded:
         self._table_of("account_variety", statements.ACCOUNT_VARIETY)
         self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
         self._view("collected", [self._collect(families, chosen)])
-        self._find_foreign_blocks()
         # In order of families, so that each one's calls are read without looking at the others'.
         self._table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
         for family in chosen:
@@ -371,6 +374,15 @@ class Embedded:
             f"SELECT account_key, family, calls FROM family_accounts WHERE family IN ({listed}) "
             "ORDER BY account_key, family"
         )
+
+
+def _signs(batch: pa.RecordBatch, foreign: np.ndarray) -> np.ndarray:
+    """Return the bits of trace.SIGNS of each call: uint8[n]; `foreign` are the events that replayed, ascending."""
+    refused = (batch["flags"].to_numpy() & np.uint32(trace.FLAG_REFUSED)) != 0
+    event = batch["event_key"].to_numpy()
+    place = np.minimum(np.searchsorted(foreign, event), max(len(foreign) - 1, 0))
+    replayed = foreign[place] == event if len(foreign) else np.zeros(len(event), dtype=bool)
+    return np.asarray(refused.astype(np.uint8) | (replayed.astype(np.uint8) << np.uint8(1)))
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

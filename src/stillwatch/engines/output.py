@@ -28,6 +28,7 @@ from stillwatch.kernels.rows import distinct
 
 SCHEMA_VERSION = 1
 WORK = "work"
+EXEMPTIONS = "exemptions.jsonl"
 
 HOUR_US = 3_600_000_000
 
@@ -182,20 +183,22 @@ def write_accounts(
     names: dict[int, str],
     engine: Embedded,
 ) -> None:
-    """Write each named or watched account once, under the campaign that most of its calls belong to."""
-    best: dict[int, tuple[bool, int, int]] = {}
+    """Write each named or watched account once: under a campaign that names it, else under one that it carries a slice
+    of, and of several under the one that most of its calls belong to.
+    """
+    best: dict[int, tuple[bool, bool, int, int]] = {}
     (accounts, of), counts = distinct(flagged.account, flagged.draft)
     for account, draft, count in zip(accounts.tolist(), of.tolist(), counts.tolist(), strict=True):
-        named = bool(drafts[draft].named[np.searchsorted(drafts[draft].accounts, np.uint64(account))])
-        claim = (named, count, -draft)
+        at = np.searchsorted(drafts[draft].accounts, np.uint64(account))
+        claim = (bool(drafts[draft].named[at]), bool(drafts[draft].sliced[at]), count, -draft)
         if account not in best or claim > best[account]:
             best[account] = claim
     every = engine.calls_of(sorted(best))
     rows = []
-    for account, (named, count, negative) in best.items():
+    for account, (named, sliced, count, negative) in best.items():
         draft = drafts[-negative]
         held = float(draft.membership[np.searchsorted(draft.accounts, np.uint64(account))])
-        if named or count >= WATCH_CALLS_MIN:
+        if named or sliced or count >= WATCH_CALLS_MIN:
             verdict = "campaign" if named else "watch"
             rows.append((names[account], idents[-negative], held, verdict, every[account], count))
     rows.sort()

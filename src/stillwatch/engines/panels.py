@@ -14,7 +14,9 @@ from stillwatch.engines.shingles import shingle_rows
 from stillwatch.kernels.fill import core_hits, core_shingles, item_keys
 from stillwatch.signals.contract import AccountFacts, Calls, Panel, Population, SharedValues
 
-EVENT_COLUMNS = ("event_key", "account_key", "time_us", "family", "output_tokens", "source")
+EVENT_COLUMNS = (
+    "event_key", "account_key", "organization_key", "model_key", "time_us", "family", "output_tokens", "source",
+)  # fmt: skip
 
 PANEL_COLUMNS = (
     "account_key",

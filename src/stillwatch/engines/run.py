@@ -1,4 +1,4 @@
-"""The order of a run: read, find families, test them, name campaigns, look at their calls again, write."""
+"""The order of a run: read, find families, test them, name campaigns, exempt, look at their calls again, write."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,25 @@ from stillwatch.adapters.source import list_files
 from stillwatch.campaign import calibration as calibrations
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.claims import Claims
-from stillwatch.campaign.conclusion import Conclusion, conclude, judge_all
+from stillwatch.campaign.conclusion import Conclusion, Judged, conclude, judge_all
+from stillwatch.campaign.power import Ground, reach
 from stillwatch.campaign.screening import screen
 from stillwatch.engines import output
 from stillwatch.engines.accounts import write_account_rows
 from stillwatch.engines.blocks import LogFacts, split_time
 from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
 from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.exemptions import Granted, without_granted
+from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import ReadFacts, Rejections, read_log
 from stillwatch.engines.second_look import flagged_calls, look_again
+from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
-from stillwatch.finding import Skipped
+from stillwatch.finding import Reach, Skipped
 from stillwatch.signals import extraction_intent
-from stillwatch.signals.contract import Mark, Panel, Signal
+from stillwatch.signals.contract import Mark, Panel, Population, Signal
 from stillwatch.signals.registry import SIGNALS
+from stillwatch.signals.relay import carriers
 
 ENGINES = ("embedded",)
 
@@ -54,9 +59,36 @@ class Stages:
         begun = time.perf_counter()
         self.progress.begin(name, total_bytes)
         yield rows
+        release()
         seconds = time.perf_counter() - begun
         self.progress.end(name, seconds, rows[0])
         self.done.append({"name": name, "seconds": round(seconds, 3), "rows": rows[0]})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is asked, with the files read that decide how it answers."""
+
+    request: RunRequest
+    calibration: Calibration
+    stream: Stream | None
+    granted: Granted | None
+
+    @staticmethod
+    def of(request: RunRequest) -> Asked:
+        """Read a request's calibration, stream and grants, before anything else: what is wrong with them costs no run.
+
+        Raises:  Error where one of them cannot be read, does not fit the others, or does not verify.
+        """
+        calibration = calibrations.load(request.calibration) if request.calibration else calibrations.shipped()
+        key = key_ident(request.key)
+        stream = Stream.open(request.online, calibration, request.fdr, key) if request.online else None
+        return Asked(request, calibration, stream, Granted.of(request))
+
+
+def key_ident(key: bytes) -> str:
+    """Return the name of a key, by which runs and streams under it are told from others."""
+    return hashlib.blake2b(key, digest_size=4, person=b"key ident").hexdigest()
 
 
 def detect(request: RunRequest, progress: Progress, observer: Observer | None = None) -> RunOutcome:
@@ -72,20 +104,23 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
         )
     if not 0 < request.fdr < 1:
         raise Error("bad-fdr", f"expected a false-discovery rate between 0 and 1, got {request.fdr:g}")
+    asked = Asked.of(request)
+    keep_no_large_blocks()
     staged = output.stage(request.out, request.force)
     try:
-        count = _run(request, staged, progress, observer)
+        count = _run(asked, staged, progress, observer)
         shutil.rmtree(staged / output.WORK, ignore_errors=True)
         output.publish(staged, request.out, request.force)
     except BaseException:
         shutil.rmtree(staged, ignore_errors=True)
         raise
+    if asked.stream:
+        asked.stream.save()
     return RunOutcome(request.out, count)
 
 
-def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observer | None) -> int:
-    stages = Stages(progress)
-    calibration = calibrations.load(request.calibration) if request.calibration else calibrations.shipped()
+def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | None) -> int:
+    request, stages = asked.request, Stages(progress)
     work = staged / output.WORK
     files = list_files(request.events)
     with (staged / "rejected.jsonl").open("w") as stream:
@@ -110,20 +145,23 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
             population = engine.population(facts, blocks)
             tested = []
             for family, panel in engine.load_panels(families, picked, population, blocks, frozenset(filled)):
-                tested.append((family, panel.pool(), _marks(panel, filled)))
+                tested.append((family, panel.pool(carriers(panel)), _marks(panel, filled)))
                 rows[0] += len(panel.calls.account)
-        judged = judge_all(tested, calibration, request.fdr)
+        decide = asked.stream.decide((facts.first_us, facts.last_us)) if asked.stream else None
+        judged = judge_all(tested, asked.calibration, request.fdr, decide)
         with stages.stage("look again") as rows:
-            calls = engine.closest_calls(judged.rejected_families)
-            concluded = conclude(judged, Claims.of(calls["family"], calls["account_key"]), request.seed)
+            concluded, calls = _concluded(asked, judged, engine, staged)
             flagged = flagged_calls(calls, concluded)
             idents, rows[0] = look_again(engine, flagged, concluded, read, staged, observer)
+        with stages.stage("power") as rows:
+            reaches = _reaches(asked, concluded, population, frozenset(filled))
+            rows[0] = len(reaches)
         screened = output.Screened(families, family_facts, intent)
         groups_count = output.write_groups(staged, concluded, engine, screened, idents)
         output.write_json(
             staged / "run.json",
             {
-                **_what_was_asked(request, calibration),
+                **_what_was_asked(asked),
                 **_what_was_read(read, facts, rejections),
                 "groups_count": groups_count,
                 "extraction_scores": [round(score, 6) for score in concluded.scores],
@@ -132,12 +170,37 @@ def _run(request: RunRequest, staged: Path, progress: Progress, observer: Observ
                     for bound, value in sorted(engine.saturated.items())
                 ],
                 "signals": _signal_states(filled, concluded),
+                "power": [asdict(one) for one in reaches],
                 "stages": stages.done,
             },
         )
     if observer:
         observer.finish(staged)
     return len(concluded.campaigns)
+
+
+def _concluded(
+    asked: Asked, judged: Judged, engine: Embedded, staged: Path
+) -> tuple[Conclusion, dict[str, np.ndarray]]:
+    """Join rejected families into campaigns and take out what grants cover; return the campaigns and their calls."""
+    calls = engine.closest_calls(judged.rejected_families)
+    concluded = conclude(judged, Claims.of(calls["family"], calls["account_key"]), asked.request.seed)
+    if asked.granted is None:
+        return concluded, calls
+    exempted = without_granted(asked.granted, calls, concluded)
+    output.write_lines(staged / output.EXEMPTIONS, exempted.lines)
+    return exempted.concluded, exempted.calls
+
+
+def _reaches(
+    asked: Asked, concluded: Conclusion, population: Population, available: frozenset[str]
+) -> tuple[Reach, ...]:
+    if not asked.request.power:
+        return ()
+    ground = Ground.of(concluded, population, available, asked.calibration, asked.request.fdr)
+    if asked.stream:
+        ground = replace(ground, stream=asked.stream.entered, asks_left=asked.stream.asks_left())
+    return reach(ground, asked.request.seed)
 
 
 def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> list[int]:
@@ -178,8 +241,16 @@ def _signal_states(filled: set[str], concluded: Conclusion) -> list[dict[str, st
     return states
 
 
-def _what_was_asked(request: RunRequest, calibration: Calibration) -> dict[str, object]:
-    config = {"fdr": request.fdr, "seed": request.seed, "calibration": calibration.ident, "tool": output.tool_version()}
+def _what_was_asked(asked: Asked) -> dict[str, object]:
+    request, calibration = asked.request, asked.calibration
+    grants = asked.granted.idents() if asked.granted else []
+    config: dict[str, object] = {
+        "fdr": request.fdr,
+        "seed": request.seed,
+        "calibration": calibration.ident,
+        "tool": output.tool_version(),
+    }
+    config |= {"grants": grants, "online": request.online is not None}
     return {
         "schema_version": output.SCHEMA_VERSION,
         "tool_version": output.tool_version(),
@@ -187,12 +258,14 @@ def _what_was_asked(request: RunRequest, calibration: Calibration) -> dict[str, 
         "seed": request.seed,
         "fdr": request.fdr,
         "config_digest": hashlib.blake2b(json.dumps(config, sort_keys=True).encode(), digest_size=8).hexdigest(),
-        "key_ident": hashlib.blake2b(request.key, digest_size=4, person=b"key ident").hexdigest(),
+        "key_ident": key_ident(request.key),
         "calibration": {
             "ident": calibration.ident,
             "shipped": calibration.ident == calibrations.SHIPPED,
             "families_count": len(calibration.scores),
         },
+        "online": asked.stream.facts() if asked.stream else None,
+        "grants": grants,
     }
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.campaign.conclusion import Conclusion
+from stillwatch.campaign.conclusion import Conclusion, Draft
 from stillwatch.engines import output
 from stillwatch.engines.contract import Observer
 from stillwatch.engines.embedded import Embedded
@@ -70,20 +70,34 @@ def campaign_ident(accounts: np.ndarray) -> str:
 
 def flagged_calls(calls: dict[str, np.ndarray], concluded: Conclusion) -> Flagged:
     """Return the calls (Embedded.closest_calls) that belong to campaigns, with what becomes of their accounts."""
+    draft = drafts_of(calls, concluded)
+    named, sliced = part_of(calls, draft, concluded.campaigns)
+    columns = {name: calls[f"{name}_key"] for name in ("event", "account")}
+    columns |= {name: calls[name] for name in ("time_us", "family", "output_tokens", "source")}
+    return Flagged(**columns, draft=draft, named=named, sliced=sliced)
+
+
+def drafts_of(calls: dict[str, np.ndarray], concluded: Conclusion) -> np.ndarray:
+    """Return the campaign that each call belongs to: int64[n]."""
     claims = concluded.claims
     draft = np.zeros(len(calls["event_key"]), dtype=np.int64)
     for family in np.unique(claims.family):
         mine, claim = np.flatnonzero(calls["family"] == family), np.flatnonzero(claims.family == family)
         place = np.searchsorted(claims.account[claim], calls["account_key"][mine])
         draft[mine] = concluded.draft_of_claim[claim[place]]
+    return draft
+
+
+def part_of(
+    calls: dict[str, np.ndarray], draft: np.ndarray, campaigns: Sequence[Draft]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether each call's account is named in its campaign, and whether it carries a slice: bool[n] twice."""
     named, sliced = (np.zeros(len(draft), dtype=bool) for _ in range(2))
-    for index, one in enumerate(concluded.campaigns):
+    for index, one in enumerate(campaigns):
         mine = np.flatnonzero(draft == index)
         place = np.searchsorted(one.accounts, calls["account_key"][mine])
         named[mine], sliced[mine] = one.named[place], one.sliced[place]
-    columns = {name: calls[f"{name}_key"] for name in ("event", "account")}
-    columns |= {name: calls[name] for name in ("time_us", "family", "output_tokens", "source")}
-    return Flagged(**columns, draft=draft, named=named, sliced=sliced)
+    return named, sliced
 
 
 def _matches(

@@ -16,11 +16,11 @@ import pyarrow as pa
 from stillwatch import trace
 from stillwatch.kernels.sharing import hold, keep_shared_slots, mark_again, passing, shared_places
 
-SECOND_SLOTS = 1 << 26
-"""64 MiB: a slot for each four of the values that pass the first table at 20 million calls."""
+SECOND_SLOTS = 1 << 27
+"""128 MiB: a slot for each four of the values that pass the first table at 20 million calls."""
 
 HELD_ROWS_MAX = 1 << 20
-"""Shingles counted in one go: 130 MB with eight holders and eight witnesses each."""
+"""Shingles counted in one go: 140 MB with eight holders and eight witnesses each."""
 
 HELD_FULL = 0.6
 """Beyond it probing gets slow; the values are then parted once more."""

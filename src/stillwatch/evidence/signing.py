@@ -103,10 +103,24 @@ def read_key(path: Path) -> bytes:
     return pem
 
 
+def write_key_pair(private_path: Path, private_pem: bytes, public_path: Path, public_pem: bytes) -> None:
+    """Write both keys, neither where one of the files exists."""
+    write_private_key(private_path, private_pem)
+    try:
+        _create(public_path, public_pem, 0o644)
+    except Error:
+        private_path.unlink()
+        raise
+
+
 def write_private_key(path: Path, pem: bytes) -> None:
     """Write a private key that its owner alone can read. Raises Error where the file exists: keys are not replaced."""
+    _create(path, pem, 0o600)
+
+
+def _create(path: Path, pem: bytes, mode: int) -> None:
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError as error:
         raise Error(
             "key-exists",

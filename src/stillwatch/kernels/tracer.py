@@ -12,7 +12,7 @@ from stillwatch import trace
 from stillwatch.kernels.intent import role_table
 from stillwatch.kernels.markers import markers
 from stillwatch.kernels.pseudonyms import pseudonyms, text_buffers
-from stillwatch.kernels.sketch import sketch
+from stillwatch.kernels.sketch import mix_all, sketch
 from stillwatch.pseudonym import Key
 
 JSON_FORMATS = pa.array(["json_object", "json_schema"])
@@ -49,7 +49,17 @@ def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.Reco
     columns["weight_milli"] = _milli(events["sampled_weight"], absent=1000)
     columns["source"] = pa.array(np.full(rows, source, dtype=np.int32))
     columns |= _sketch_columns(events, keys)
+    columns["item_key"] = pa.array(_with_blocks(columns["item_key"].to_numpy(), events["presented_blocks"], keys))
     return pa.RecordBatch.from_arrays([columns[name] for name in trace.TRACE_SCHEMA.names], schema=trace.TRACE_SCHEMA)
+
+
+def _with_blocks(item: np.ndarray, presented: pa.ListArray, keys: TraceKeys) -> np.ndarray:
+    """Return what each call asks about: its text, and the reasoning blocks that it brings for it."""
+    row = pc.list_parent_indices(presented).to_numpy()
+    block = mix_all(pseudonyms(presented.flatten(), keys.identifiers))
+    brought = np.zeros(len(item), dtype=np.uint64)
+    np.add.at(brought, row, block)
+    return np.asarray(np.where(brought == 0, item, mix_all(item ^ brought)))
 
 
 def block_rows(events: pa.RecordBatch, traces: pa.RecordBatch, keys: TraceKeys) -> pa.RecordBatch:

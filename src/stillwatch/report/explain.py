@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from stillwatch.campaign.membership import OWN_SHARE, SLICE_SHARE_MAX
 from stillwatch.errors import Error
 from stillwatch.finding import Campaign, Group
 from stillwatch.report import reading, wording
@@ -37,6 +38,21 @@ NOTHING_FOR_IT = "No signal spoke for a campaign in the families that its calls 
 
 CAMPAIGN_ID = re.compile(r"c-[0-9a-f]{4,16}")
 """What a campaign's id or the beginning of one looks like; an account is looked up by the same argument."""
+
+CARRIER = (
+    "Its calls in the campaign are the campaign's as surely as those of the named accounts, but they are a small part"
+    " of what the account does."
+)
+
+OTHERS_WORK = (
+    "Most of what it does is no part of the campaign, as with a reseller, a relay or a key that was taken: whoever runs"
+    " it may not know."
+)
+
+LARGER_SHARE = (
+    f"More of its calls in the campaign: an account is named from {wording.percent(SLICE_SHARE_MAX)} of its calls on,"
+    f" and one that passes on others' requests from {wording.percent(OWN_SHARE)}."
+)
 
 NEAR_A_FINDING = "Some of its calls fit a family that was found, and none of its own evidence stands without them."
 
@@ -157,7 +173,8 @@ def _of_found_account(run: reading.Run, rows: Sequence[reading.AccountRow]) -> E
     by_id = {campaign.campaign_id: campaign for campaign in run.campaigns}
     campaigns = [by_id[row.campaign_id] for row in rows if row.campaign_id in by_id]
     groups = [group for campaign in campaigns for group in run.groups_of(campaign)]
-    what = [_standing(row) for row in rows]
+    carrying = [row for row in rows if row.verdict == "watch" and _carries(run, row)]
+    what = [_carrying(row) if row in carrying else _standing(row) for row in rows]
     what.append(wording.SUSPICION if in_campaign else "Watching calls for no measure.")
     why_not = [_outside(row) for row in in_campaign if row.campaign_events_count < row.events_count]
     for campaign in campaigns:
@@ -167,14 +184,36 @@ def _of_found_account(run: reading.Run, rows: Sequence[reading.AccountRow]) -> E
         ident=None,
         verdict="campaign" if in_campaign else "watch",
         what=tuple(what),
-        why=tuple(
-            (f"Campaign {wording.short(campaign.campaign_id)}: " if len(campaigns) > 1 else "") + evidence_line(item)
-            for campaign in campaigns
-            for item in wording.strongest(campaign.evidence)
+        why=(
+            *([CARRIER] if carrying else []),
+            *(
+                (f"Campaign {wording.short(campaign.campaign_id)}: " if len(campaigns) > 1 else "")
+                + evidence_line(item)
+                for campaign in campaigns
+                for item in wording.strongest(campaign.evidence)
+            ),
         )
         or (NEAR_A_FINDING,),
-        why_not=(*why_not, *_blind_spots(run)),
-        what_would_change=(OUTSIDE_FACTS, *wording.would_change(groups)),
+        why_not=(*([OTHERS_WORK] if carrying else []), *why_not, *_blind_spots(run)),
+        what_would_change=(
+            *([LARGER_SHARE] if carrying else []),
+            OUTSIDE_FACTS,
+            *wording.would_change(groups),
+        ),
+    )
+
+
+def _carries(run: reading.Run, row: reading.AccountRow) -> bool:
+    return reading.carries(run.directory, row.account_id, row.campaign_id)
+
+
+def _carrying(row: reading.AccountRow) -> str:
+    campaign = "a campaign" if row.campaign_id is None else f"campaign {wording.short(row.campaign_id)}"
+    return (
+        f"The account is under watch as a carrier of {campaign}: {wording.count(row.campaign_events_count)} of its"
+        f" {wording.counted(row.events_count, 'call')}"
+        f" ({wording.percent(row.campaign_events_count / max(1, row.events_count))}) belong to it and are listed among"
+        " its calls. The account is not named."
     )
 
 
@@ -205,7 +244,7 @@ def _of_fitting_account(run: reading.Run, fitted: Sequence[tuple[Group, int]]) -
     what = ["The account is neither listed nor under watch.", _fit(len(tested), len(rest))]
     if len(tested) > len(told):
         what.append(f"The {len(told)} tested ones with most of its calls are told here.")
-    why = [f"{_calls_in(group, n)}: {_why_unlisted(group)}" for group, n in told]
+    why = [f"{_calls_in(group, n)}: {_why_unlisted(group, bool(run.exemptions))}" for group, n in told]
     if rest:
         group, n = rest[0]
         most = f"{_calls_in(group, n)}, the most of any that was not tested" if len(rest) > 1 else _calls_in(group, n)
@@ -239,7 +278,9 @@ def _calls_in(group: Group, n: int) -> str:
     return f"{wording.counted(n, 'call')} in family {wording.short(group.group_id)} ({outcome})"
 
 
-def _why_unlisted(group: Group) -> str:
+def _why_unlisted(group: Group, granted: bool) -> str:
+    if group.outcome == "extraction-campaign" and granted:
+        return "The family is of a campaign, yet this account's own calls do not carry it, or a grant covers them."
     if group.outcome == "extraction-campaign":
         return "The family is of a campaign, yet this account's own calls do not carry it."
     return wording.sentence(group.reason)

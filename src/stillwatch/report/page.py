@@ -33,6 +33,9 @@ NOT_LISTED_MAX = 40
 UNTESTED_MAX = 8
 """Untested families listed, biggest first, as examples; a provider's log has thousands."""
 
+EXEMPTIONS_MAX = 40
+"""Campaigns under grants that are told, in the run's order; `exemptions.jsonl` has them all."""
+
 ACCOUNTS_MAX = 12
 """Accounts named for a campaign; `accounts.parquet` has them all."""
 
@@ -116,6 +119,9 @@ def render(run_dir: Path, skeletons: Mapping[str, Skeleton]) -> str:
             untested_outcomes=_outcomes(untested),
             tested_count=run.tested_count(),
             watched=reading.verdict_count(run_dir, "watch"),
+            carriers=sum(campaign.carriers_count for campaign in run.campaigns),
+            exemptions=run.exemptions[:EXEMPTIONS_MAX],
+            exemptions_count=len(run.exemptions),
             skipped=run.skipped(),
             losses=reading.losses_of(run.facts),
             wording=wording,

@@ -22,8 +22,8 @@ CLASSES = {
 
 SAID = (
     "Sizes are of campaigns whose every call asks for verbatim reasoning, drawn by simulation and put to this run's own"
-    " tests and thresholds, each as the only one. A campaign that asks for less, or mixes with other work, must be"
-    " larger."
+    " tests and thresholds, one besides those that were found. A campaign that asks for less, or mixes with other work,"
+    " must be larger."
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -60,6 +60,15 @@ class SignalRun(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Online(msgspec.Struct, frozen=True):
+    """How far the stream is that the run was a window of."""
+
+    windows_count: int
+    named_count: int
+    asks_left: int
+    passed_over: int
+
+
 class Saturated(msgspec.Struct, frozen=True):
     """A bound that was hit, and what was left out by it."""
 
@@ -90,6 +99,25 @@ class Facts(msgspec.Struct, frozen=True):
     saturated: tuple[Saturated, ...] = ()
     rejected_by_reason: dict[str, int] = {}
     power: tuple[Reach, ...] = ()
+    online: Online | None = None
+    grants: tuple[str, ...] = ()
+
+
+class Audit(msgspec.Struct, frozen=True):
+    """What one grant has to do with one campaign, in a sentence of figures."""
+
+    grant_id: str
+    statement: str
+
+
+class Exempted(msgspec.Struct, frozen=True):
+    """A line of `exemptions.jsonl`: what grants made of one campaign."""
+
+    campaign_id: str
+    status: Literal["exempted", "reduced", "stands"]
+    exempted_accounts_count: int
+    remaining_accounts_count: int
+    grants: tuple[Audit, ...]
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -111,6 +139,7 @@ class Run:
     facts: Facts
     campaigns: tuple[Campaign, ...]
     groups: tuple[Group, ...]
+    exemptions: tuple[Exempted, ...] = ()
 
     def groups_of(self, campaign: Campaign) -> list[Group]:
         """List the tested families of one campaign, in the campaign's own order."""
@@ -165,11 +194,14 @@ def read(directory: Path) -> Run:
             hint="use the version of Stillwatch that wrote it, or detect again",
             where=str(directory / "run.json"),
         )
+    exemptions = directory / "exemptions.jsonl"
     return Run(
         directory,
         facts,
         tuple(_lines(directory / "campaigns.jsonl", Campaign)),
         tuple(_lines(directory / "groups.jsonl", Group)),
+        # Written where the run was given grants, and nowhere else.
+        tuple(_lines(exemptions, Exempted)) if exemptions.is_file() else (),
     )
 
 
@@ -189,6 +221,12 @@ def verdict_count(directory: Path, verdict: Verdict) -> int:
     """Count the accounts with a verdict, each once however many campaigns it is in."""
     table = _table(directory / "accounts.parquet", ["account_id"], ("verdict", verdict))
     return int(pc.count_distinct(table["account_id"]).as_py())
+
+
+def carries(directory: Path, account_id: str, campaign_id: str | None) -> bool:
+    """Say whether calls of an account are listed as a campaign's: those of a named account and of a carrier are."""
+    table = _table(directory / "activity.parquet", ["campaign_id"], ("account_id", account_id))
+    return campaign_id in table["campaign_id"].to_pylist()
 
 
 def hours(directory: Path, campaign_id: str) -> pa.Table:

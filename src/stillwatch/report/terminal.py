@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
 from rich import box
 from rich.console import Console
 from rich.padding import Padding
@@ -88,6 +89,8 @@ def summary_json(run_dir: Path) -> dict[str, object]:
         "losses": dict(reading.losses_of(facts)),
         "saturated": [{"bound": item.bound, "value": item.value, "note": item.note} for item in facts.saturated],
         "calibration": {"ident": facts.calibration.ident, "shipped": facts.calibration.shipped},
+        "exemptions": [msgspec.to_builtins(one) for one in run.exemptions],
+        "online": facts.online and msgspec.to_builtins(facts.online),
         "power": [asdict(reach) for reach in facts.power],
         "report": str(run_dir / "report.html"),
     }
@@ -131,6 +134,8 @@ def _reasons(campaign: Campaign, console: Console) -> None:
     console.print(Text(f"Why {wording.short(campaign.campaign_id)}", style="bold"))
     for _, items in wording.by_kind(campaign.evidence):
         console.print(Padding(Text(evidence_line(items[0])), (0, 0, 0, 2), expand=False))
+    if campaign.carriers_count:
+        console.print(Padding(Text(wording.carried(campaign)), (0, 0, 0, 2), expand=False))
     against = len(campaign.counter_evidence)
     if against:
         said = "One statement speaks" if against == 1 else f"{against} statements speak"
@@ -157,6 +162,8 @@ def _notes(run: reading.Run) -> list[tuple[str, list[str]]]:
         if untested
         else [],
         "Under watch": [wording.counted(n, "account")] if (n := reading.verdict_count(run.directory, "watch")) else [],
+        "Under grants": [wording.exemption_line(one) for one in run.exemptions],
+        "Stream": [wording.stream_line(facts.online)] if facts.online else [],
         "Signals skipped": [
             f"{wording.printable(signal.ident)}: {wording.printable(signal.reason)}" for signal in run.skipped()
         ],
@@ -182,6 +189,9 @@ def _campaign_json(campaign: Campaign) -> dict[str, object]:
         "campaign_id": campaign.campaign_id,
         "accounts_count": campaign.accounts_count,
         "events_count": campaign.events_count,
+        "carriers_count": campaign.carriers_count,
+        "carried_events_count": campaign.carried_events_count,
+        "collateral_events_count": campaign.collateral_events_count,
         "output_tokens": campaign.output_tokens,
         "first_seen": campaign.first_seen,
         "last_seen": campaign.last_seen,

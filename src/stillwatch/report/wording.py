@@ -7,7 +7,7 @@ import unicodedata
 from datetime import datetime
 
 from stillwatch.finding import Campaign, Evidence, Group
-from stillwatch.report.reading import Facts
+from stillwatch.report.reading import Exempted, Facts, Online
 
 IDENT_CHARS = 14
 """Shown characters of a campaign's or family's name: its letter and 48 bits, which never meet by chance in one run."""
@@ -109,6 +109,13 @@ def headline(campaigns_count: int) -> str:
 
 def certainty(facts: Facts) -> str:
     """Say what the false-discovery rate promises, and what it does not."""
+    if facts.online is not None:
+        return (
+            f"The list is drawn at a false-discovery rate of {percent(facts.fdr)} for the whole stream, of which this"
+            f" is window {count(facts.online.windows_count)}: of all families that it has named, on average at most"
+            f" {percent(facts.fdr)} are expected to be mistakes, as long as honest work in the log is like that of the"
+            " calibration."
+        )
     return (
         f"The list is drawn at a false-discovery rate of {percent(facts.fdr)}: over many such runs, on"
         f" average at most {percent(facts.fdr)} of the listed campaigns are expected to be mistakes, as long as"
@@ -242,17 +249,49 @@ def families_of(evidence: tuple[Evidence, ...]) -> list[str]:
 
 def summary_of(campaign: Campaign) -> str:
     """Tell one campaign in a paragraph."""
-    per_account = campaign.events_count / max(1, campaign.accounts_count)
+    own = campaign.events_count - campaign.carried_events_count
     asked = f", and ask for {joined([printable(c) for c in campaign.capabilities])}"
     kinds = families_of(campaign.evidence)
+    accounts = campaign.accounts_count or campaign.carriers_count
+    each = f"{figure(own / campaign.accounts_count)} calls per account and " if campaign.accounts_count else ""
     told = (
-        f"{counted(campaign.accounts_count, 'account')} made {counted(campaign.events_count, 'call')} within"
+        f"{counted(accounts, 'account')} made {counted(own or campaign.events_count, 'call')} within"
         f" {duration(campaign.first_seen, campaign.last_seen)} that behave as one piece of work"
-        f"{asked if campaign.capabilities else ''}. That is {figure(per_account)} calls per account and"
-        f" {count(campaign.output_tokens)} output tokens in all."
+        f"{asked if campaign.capabilities else ''}. That is {each}{count(campaign.output_tokens)} output tokens in all."
     )
+    told = " ".join([told, *([carried(campaign)] if campaign.carriers_count else [])])
     kinds_count = f"{len(kinds)} independent kinds" if len(kinds) > 1 else "one kind"
     return f"{told} The evidence is of {kinds_count}: {joined(kinds)}." if kinds else told
+
+
+def carried(campaign: Campaign) -> str:
+    """Say which of a campaign's calls went through accounts that mostly serve others."""
+    standing = "it is under watch as a carrier" if campaign.carriers_count == 1 else "they are under watch as carriers"
+    return (
+        f"{counted(campaign.carried_events_count, 'call')} went through {counted(campaign.carriers_count, 'account')}"
+        f" whose {count(campaign.collateral_events_count)} other calls are no part of it: {standing}, not named."
+    )
+
+
+def stream_line(online: Online) -> str:
+    """Say how far a stream of windows is, and what it can still ask."""
+    over = f"; {families(online.passed_over)} passed over, since its budget was spent" if online.passed_over else ""
+    return (
+        f"window {count(online.windows_count)}; {families(online.named_count)} named so far;"
+        f" {count(online.asks_left)} more coordinated ones can be asked about extraction{over}"
+    )
+
+
+def exemption_line(exempted: Exempted) -> str:
+    """Say what became of a campaign under grants."""
+    became = {
+        "exempted": f"exempted, {counted(exempted.exempted_accounts_count, 'account')}",
+        "reduced": f"reduced by {counted(exempted.exempted_accounts_count, 'account')},"
+        f" {count(exempted.remaining_accounts_count)} remain",
+        "stands": "stands",
+    }
+    audits = "; ".join(printable(audit.statement) for audit in exempted.grants)
+    return f"{short(exempted.campaign_id)} {became[exempted.status]}: {audits}"
 
 
 def would_change(groups: list[Group]) -> list[str]:

@@ -165,10 +165,11 @@ class Panel:
     population: Population
     available: frozenset[str] = frozenset()
 
-    def pool(self) -> Pool:
+    def pool(self, carriers: npt.NDArray[np.bool_] | None = None) -> Pool:
         """Return what is needed of the family once the signals have spoken."""
         calls = np.bincount(self.calls.account, minlength=len(self.accounts)).astype(np.int64)
-        return Pool(self.group_id, self.accounts, self.organizations, self.account_calls, calls)
+        carrying = np.zeros(len(self.accounts), dtype=bool) if carriers is None else carriers
+        return Pool(self.group_id, self.accounts, self.organizations, self.account_calls, calls, carrying)
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""
@@ -179,6 +180,8 @@ class Panel:
 class Pool:
     """The accounts of one family, and how many calls each made: in all (`account_calls`) and in the family (`calls`).
 
+    `carriers` are accounts that pass on other people's requests.
+
     Shapes:  K entries each, in the order of `Panel.accounts`.
     """
 
@@ -187,6 +190,7 @@ class Pool:
     organizations: Keys
     account_calls: Ints
     calls: Ints
+    carriers: npt.NDArray[np.bool_]
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""

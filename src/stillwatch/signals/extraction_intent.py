@@ -34,16 +34,27 @@ LONG_ANSWER_TOKENS = 4_096
 INTENT_ENOUGH = 0.5
 """Weighted share from which on wording says no more: wording is cheap to change."""
 
+HARVEST_WEIGHT = 0.8
+"""What a pool that does nothing but send single questions for long answers scores, whatever its words: less than one
+that asks for reasoning outright."""
+
+LONG_OUTPUT_TOKENS = 548
+"""The published p95 of answers (ServeGen, largest model): one honest call in twenty gets more."""
+
 PARAMETER_WEIGHT = 0.1
 """What each habit of the parameters adds; four habits together weigh almost half of what the wording does."""
 
 
 def conclude(panel: Panel) -> Mark | Skipped:
-    """Score how much of the family's calls ask for training material, by class of phrase and by parameters.
+    """Score how much of the family's calls ask for training material: by phrase, by parameters, by what accounts do.
 
-    Sees:       reasoning elicitation, rubric grading, synthetic data, trajectories, trace cleaning, n-best, logprobs.
-    Misled by:  honest judges, tutors and dataset makers: a score is never enough alone.
-    Evaded by:  asking for none of it (an organic relay).
+    Words can be chosen so that no lexicon knows them. What a harvest does is harder to hide: its accounts do little
+    else, no answer is ever followed up, and answers are long.
+
+    Sees:       reasoning elicitation, rubric grading, synthetic data, trajectories, trace cleaning, n-best, logprobs;
+                accounts that send single questions for long answers and nothing else.
+    Misled by:  honest judges, tutors, dataset makers and batch jobs: a score is never enough alone.
+    Evaded by:  asking for none of it, among other traffic or in conversations (an organic relay).
     Source:     method S5; threat model 2.3 for the framings.
     """
     tested = panel.calls.tested
@@ -54,15 +65,44 @@ def conclude(panel: Panel) -> Mark | Skipped:
     shares = class_shares(panel.calls.phrases[tested])
     score, leading = intent_score(shares)
     extras = _parameters(panel)
-    total = min(1.0, score / INTENT_ENOUGH) * (1 + PARAMETER_WEIGHT * len(extras))
-    named = ", ".join(f"{PHRASE_CLASSES[c]} in {shares[c]:.0%}" for c in leading)
-    if not leading:
-        nothing = Evidence(IDENT, "the calls ask for no training material", 0.0, None, FAMILY)
-        return Mark(IDENT, FAMILY, None, (), (nothing,), score=0.0)
+    asked = min(1.0, score / INTENT_ENOUGH) if leading else 0.0
+    devoted, single, long = harvest(panel)
+    harvested = HARVEST_WEIGHT * devoted * single * (1 + long) / 2
+    total = max(asked, harvested) * (1 + PARAMETER_WEIGHT * len(extras))
+    done = (
+        f"{devoted:.0%} of what the median account sends, {single:.0%} of it single questions, {long:.0%} answered at "
+        f"over {LONG_OUTPUT_TOKENS} tokens"
+    )
     with_extras = f"; {', '.join(extras)}" if extras else ""
-    said = Evidence(IDENT, f"phrases of extraction: {named} of the calls{with_extras}", total, None, FAMILY)
+    if leading:
+        named = ", ".join(f"{PHRASE_CLASSES[c]} in {shares[c]:.0%}" for c in leading)
+        said = Evidence(IDENT, f"phrases of extraction: {named} of the calls{with_extras}", total, None, FAMILY)
+    else:
+        statement = f"no phrase of extraction that is known; the family is {done}{with_extras}"
+        said = Evidence(IDENT, statement, total, None, FAMILY)
     figures = {PHRASE_CLASSES[c]: float(shares[c]) for c in leading}
-    return Mark(IDENT, FAMILY, None, (said,), score=total, figures=figures)
+    for_it, against = ((said,), ()) if leading or harvested >= HARVEST_SHOWN_MIN else ((), (said,))
+    return Mark(IDENT, FAMILY, None, for_it, against, score=total, figures=figures)
+
+
+HARVEST_SHOWN_MIN = 0.3
+"""Below it the behaviour is told as a doubt: most honest templates reach half of this."""
+
+
+def harvest(panel: Panel) -> tuple[float, float, float]:
+    """Return three shares: of the median account's calls those in the family; of these the tested ones that begin a
+    conversation; and of the tested ones those with a long answer. What the log does not say counts as a half.
+
+    Twin:    tests/naive/extraction_intent.py::harvest
+    """
+    calls = panel.calls
+    inside = np.bincount(calls.account, minlength=len(panel.accounts))
+    devoted = float(np.median(np.minimum(1.0, inside / np.maximum(panel.account_calls, 1))))
+    turns = calls.turn_index[calls.tested]
+    single = float((turns[turns >= 0] == 0).mean()) if (turns >= 0).any() else 0.5
+    tokens = calls.output_tokens[calls.tested]
+    long = float((tokens >= LONG_OUTPUT_TOKENS).mean()) if tokens.any() else 0.5
+    return devoted, single, long
 
 
 def class_shares(phrases: np.ndarray) -> Floats:

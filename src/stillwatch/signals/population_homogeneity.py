@@ -30,20 +30,27 @@ CORRELATION_FLOOR = 1e-3
 def conclude(panel: Panel) -> Mark | Skipped:
     """Measure how much accounts differ in topic, as an upper bound of the intraclass correlation.
 
+    All blocks are read: families are chosen by what they ask for, never by how alike their accounts are, and a swarm
+    has too few calls an account for one side alone.
+
     Sees:       shards of one queue: accounts exchangeable, correlation near 0.
     Misled by:  a class or an evaluation, where everyone asks the same (the items then repeat).
     Evaded by:  topical shards, one topic an account.
     Source:     method S2; Donner 1986 for the intraclass correlation; Efron and Stein 1981 for the jackknife.
     """
-    tested = panel.calls.tested & (panel.calls.topic != 0)
-    accounts, account = np.unique(panel.calls.account[tested], return_inverse=True)
-    if len(accounts) < ACCOUNTS_MIN or tested.sum() < 2 * len(accounts):
+    calls = panel.calls
+    told = calls.topic != 0
+    told &= np.bincount(calls.account[told], minlength=len(panel.accounts))[calls.account] >= 2
+    accounts, account = np.unique(calls.account[told], return_inverse=True)
+    if len(accounts) < ACCOUNTS_MIN:
         return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts with two calls whose topic can be told")
-    sums, sizes = bit_sums(panel.calls.topic[tested], account, len(accounts))
+    sums, sizes = bit_sums(calls.topic[told], account, len(accounts))
     busy = sizes >= PREAMBLE_CALLS_MIN
     if busy.sum() >= ACCOUNTS_MIN:
         accounts, sums, sizes = accounts[busy], sums[busy], sizes[busy]
     correlation, error, ratio = intraclass(sums, sizes, panel.accounts[accounts] % np.uint64(FOLDS))
+    if not np.isfinite(ratio):
+        return Skipped(IDENT, "all calls of each account are about the same, so that nothing varies within one")
     upper = max(0.0, correlation) + 2 * error
     score = homogeneity_score(upper)
     said = Evidence(
