@@ -50,7 +50,7 @@ def _introduction(found: Found) -> str:
     first, last = summed["seeds"]
     told = (
         f"This is the profile `{found['profile']}`: {count(summed['tasks_count'])} worlds and games under seeds "
-        f"{first} to {last}, {count(summed['seconds'] / 60)} minutes of one processor, by the version "
+        f"{first} to {last}, {count(summed['seconds'] / 60)} minutes of tasks, by the version "
         f"`{found['detector']}`. [The laboratory](lab.md) says what is simulated and what is not. These are results on "
         "simulated traffic: they say what the method can do where its assumptions hold, not what it will do on a "
         "provider's log."
