@@ -139,6 +139,8 @@ def _scenarios(rows: Sequence[Found], found: Found) -> str:
         )
     ]
     for row in rows:
+        if not row["campaigns_count"]:
+            continue
         mark = "\\*" if row["scenario"] in found["chosen_on"] else ""
         mark += " (blind)" if _is_blind(row, found) else ""
         lines.append(
