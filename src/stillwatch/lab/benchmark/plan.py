@@ -18,7 +18,7 @@ HONEST_CALLS = 60_000
 """The honest log that baselines may calibrate on: another seed of the same population, one for all tasks."""
 
 QUICK_SEED = 7_000
-FULL_SEED = 2_301
+FULL_SEED = 2_601
 """Seeds from either on are drawn by no test, demo or calibration, nor by the other profile."""
 
 NULL_WORLDS = 200
@@ -105,6 +105,8 @@ def quick() -> Plan:
         Task("scenario", "ledger-c10", seed + 2, 0.2, delays=False),
         Task("scenario", "evasion-8-attribute-clean", seed + 3, 0.25, delays=False),
         Task("scenario", "lookalikes", seed + 4, 0.25),
+        Task("scenario", "evasion-1-low-and-slow", seed + 5, 0.3, delays=False),
+        Task("scenario", "evasion-9-reasoning-replay", seed + 6, 0.3, delays=False),
         *(Task("null", NULL, seed + 100 + at) for at in range(10)),
         *(Task("power", POWER_SCENARIO, seed + 200, POWER_SCALE, size) for size in (20, 80, 320)),
         Task("opponent", "detector", seed + 300, rounds=3),
