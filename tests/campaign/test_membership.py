@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from stillwatch.campaign.fusion import Verdict
-from stillwatch.campaign.membership import membership
+from stillwatch.campaign.membership import is_sliced, membership
 from stillwatch.signals.contract import Mark, Pool
 from tests.signals.panels import panel
 
@@ -26,41 +26,39 @@ def linked(*on: int, count: int = 10) -> Mark:
 
 
 def test_accounts_that_work_like_the_pool_are_named() -> None:
-    named = membership(pool([10] * 10), [], verdict([50.0] * 10)).named
+    named = membership(pool([10] * 10), [], verdict([50.0] * 10)).part
     assert named.all()
 
 
 def test_a_passer_by_with_one_call_is_not_named_unless_a_rare_link_ties_it() -> None:
     found = pool([10] * 9 + [1])
-    assert not membership(found, [], verdict([50.0] * 10)).named[9]
-    assert membership(found, [linked(9)], verdict([50.0] * 10)).named[9]
+    assert not membership(found, [], verdict([50.0] * 10)).part[9]
+    assert membership(found, [linked(9)], verdict([50.0] * 10)).part[9]
 
 
 def test_a_customer_who_uses_the_prompt_now_and_then_is_not_named() -> None:
     found = pool([20] * 9 + [3], [20] * 9 + [400])
-    assert not membership(found, [], verdict([50.0] * 10)).named[9]
+    assert not membership(found, [], verdict([50.0] * 10)).part[9]
 
 
 def test_an_account_that_makes_the_finding_alone_is_not_named() -> None:
-    named = membership(pool([10] * 10), [], verdict([50.0] * 9 + [1.0])).named
+    named = membership(pool([10] * 10), [], verdict([50.0] * 9 + [1.0])).part
     assert named.tolist() == [True] * 9 + [False]
 
 
-def test_membership_is_a_share_and_grows_with_the_campaigns_share_of_the_account() -> None:
-    degree = membership(pool([10] * 10, [10] * 5 + [40] * 5), [linked(0)], verdict([50.0] * 10)).fit
-    assert (degree >= 0).all()
-    assert (degree <= 1).all()
-    assert degree[0] == 1.0
-    assert degree[1] > degree[6]
+def test_who_is_linked_fits_best_and_who_is_typical_next() -> None:
+    fit = membership(pool([10] * 9 + [900], [10] * 10), [linked(0)], verdict([50.0] * 10)).fit
+    assert fit[0] == 1.0
+    assert (fit[1:9] == 0.95).all()
+    assert fit[9] < 1.0
 
 
 def test_a_verdict_without_an_account_is_asked_for_each_account() -> None:
     base = verdict([50.0] * 10)
     weaker = replace(base, log_e_without=np.full(10, 2.0))
-    assert not membership(pool([10] * 10), [], weaker).any()
+    assert not membership(pool([10] * 10), [], weaker).part.any()
 
 
 def test_an_account_that_carries_the_campaign_beside_other_work_is_sliced_and_not_named() -> None:
-    members = membership(pool([10] * 10, [10] * 5 + [200] * 5), [linked(9)], verdict([50.0] * 10))
-    assert members.named.tolist() == [True] * 5 + [False] * 5
-    assert members.sliced.tolist() == [False] * 5 + [True] * 5
+    share = np.array([1.0, 0.4, 0.4, 0.2])
+    assert is_sliced(share, np.array([True, False, True, False])).tolist() == [False, False, True, True]

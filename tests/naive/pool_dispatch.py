@@ -39,6 +39,16 @@ def log_p_equal(counts: Sequence[int]) -> float:
     return log_too_equal(observed, len(counts) - 1, squares, masses)
 
 
+def day_counts(calls: Sequence[tuple[int, int]], keys: Sequence[int]) -> list[int]:
+    """Return each account's calls on one of its days. `calls` are (account, day)."""
+    found = []
+    for account, key in enumerate(keys):
+        days = sorted({day for of, day in calls if of == account})
+        inner = days[1:-1] if len(days) >= 3 else days
+        found.append(calls.count((account, inner[key % len(inner)])) if inner else 0)
+    return found
+
+
 def pace(family: Sequence[int], everybody: Sequence[int], tested: Sequence[bool]) -> float:
     """Return log p that the family's calls follow the others' curve, or a flat one, so closely."""
     active = [at for at, calls in enumerate(family) if calls]

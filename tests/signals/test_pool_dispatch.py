@@ -56,6 +56,29 @@ def test_the_pace_is_that_of_the_slow_twin(blocks: list[tuple[int, int, bool]]) 
     assert log_p == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
+@settings(max_examples=60)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 6)), min_size=1, max_size=60))
+def test_an_accounts_day_is_that_of_the_slow_twin(calls: list[tuple[int, int]]) -> None:
+    account, day = (np.array(column) for column in zip(*calls, strict=True))
+    found = panel(account, accounts_count=6, time_us=(START_US // signal.DAY_US + day) * signal.DAY_US)
+    assert signal.day_counts(found).tolist() == twin.day_counts(calls, found.accounts.tolist())
+
+
+def test_accounts_that_follow_one_another_are_as_busy_alike_on_their_days() -> None:
+    """A pool of forty, each for one to eight days: their totals differ as customers' do."""
+    rng = np.random.default_rng(4)
+    life = rng.integers(1, 9, 40)
+    account = np.concatenate([np.repeat(who, 24 * days) for who, days in enumerate(life)])
+    hour = np.concatenate([np.arange(24 * days) for days in life])
+    first = START_US // signal.DAY_US * 24
+    nobody = np.zeros(0, dtype=np.int64)
+    everybody = Population(500, nobody, HOUR_US, first, np.full(8 * 24, 900), np.ones(8 * 24, dtype=bool))
+    alike = concluded(panel(account, time_us=(first + hour) * HOUR_US, population=everybody))
+    assert any("on one of its days" in said.statement for said in alike.evidence)
+    assert alike.log_e is not None
+    assert alike.log_e > np.log(1000)
+
+
 def test_least_loaded_dispatch_is_seen_and_customers_are_not() -> None:
     rng = np.random.default_rng(2)
     equal = concluded(of_counts(rng.integers(9, 12, 60)))

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.claims import Claims
 from stillwatch.campaign.community import communities
-from stillwatch.campaign.fusion import Axes, Verdict, not_tested, reject, weigh
+from stillwatch.campaign.fusion import Axes, Verdict, extraction_score, not_tested, reject, weigh
 from stillwatch.campaign.judgement import Judgement, judge, set_aside
-from stillwatch.campaign.membership import Members, membership
+from stillwatch.campaign.membership import Members, is_sliced, membership
 from stillwatch.campaign.naming import capabilities, techniques
+from stillwatch.campaign.pools import devotion, same_accounts
 from stillwatch.finding import Evidence, Group, Link, Reading, Skipped
 from stillwatch.signals.contract import Floats, Ints, Keys, Mark, Pool
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
@@ -52,7 +53,10 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """All tested families, weighed together, each judged by itself. `rejected` are places in `tested`."""
+    """All tested families, weighed together, each judged by itself.
+
+    `rejected` are places in `tested`, `eligible` those of the families that led a hypothesis.
+    """
 
     tested: Sequence[Tested]
     marks: list[list[Mark]]
@@ -93,18 +97,41 @@ def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float, de
     aside = [set_aside(pool, of) for pool, of in zip(pools, marks, strict=True)]
     eligible = [at for at, why in enumerate(aside) if why is None]
     verdicts = [not_tested(axis) for axis in axes]
-    hypotheses = [(pools[at].group_id, axes[at]) for at in eligible]
+    parts = [[eligible[at] for at in part] for part in same_accounts([pools[at] for at in eligible])]
+    for part in parts:
+        axes[part[0]] = _of_pool(part, axes, marks, pools, calibration)
+    hypotheses = [(pools[part[0]].group_id, axes[part[0]]) for part in parts]
     decided = decide(hypotheses) if decide else reject([each for _, each in hypotheses], fdr)
-    for at, verdict in zip(eligible, decided, strict=True):
-        verdicts[at] = verdict
+    for part, verdict in zip(parts, decided, strict=True):
+        for at in part:
+            verdicts[at] = _as_of_pool(verdict, axes[at], fdr)
     members = [membership(p, m, v) for p, m, v in zip(pools, marks, verdicts, strict=True)]
     judged = [why or judge(verdict, fdr) for why, verdict in zip(aside, verdicts, strict=True)]
     judged = [
-        _nobody(verdict) if judgement.outcome == "extraction-campaign" and not of.any() else judgement
+        _nobody(verdict) if judgement.outcome == "extraction-campaign" and not of.part.any() else judgement
         for judgement, of, verdict in zip(judged, members, verdicts, strict=True)
     ]
     rejected = [at for at, judgement in enumerate(judged) if judgement.outcome == "extraction-campaign"]
-    return Judged(tested, marks, axes, verdicts, members, judged, rejected, frozenset(eligible))
+    return Judged(tested, marks, axes, verdicts, members, judged, rejected, frozenset(part[0] for part in parts))
+
+
+def _of_pool(
+    part: list[int], axes: list[Axes], marks: list[list[Mark]], pools: list[Pool], calibration: Calibration
+) -> Axes:
+    """Return the axes of the hypothesis that a pool is: its largest family's coordination, its strongest extraction."""
+    devoted = devotion(pools[part[0]], [pools[at] for at in part])
+    score = max(extraction_score(marks[at], devoted) for at in part)
+    return replace(axes[part[0]], score=score, p_extraction=calibration.p_value(score))
+
+
+def _as_of_pool(verdict: Verdict, own: Axes, fdr: float) -> Verdict:
+    """Return the verdict of one family of a decided pool: rejected with it where the family is coordinated itself."""
+    return replace(
+        verdict,
+        log_e_coordination=own.log_e_coordination,
+        log_e_without=own.log_e_without,
+        rejected=verdict.rejected and own.log_e_coordination >= np.log(2 / fdr),
+    )
 
 
 def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
@@ -145,7 +172,7 @@ def _rank(draft: Draft) -> tuple[float, float, int, tuple[str, ...]]:
 def _taking_part(judged: Judged, claims: Claims, family: int, at: int) -> Keys:
     """Return the accounts that take part in a family and have calls that belong to it."""
     pool, members = judged.tested[at][1], judged.members[at]
-    return np.intersect1d(pool.accounts[members.named | members.sliced], claims.account[claims.family == family])
+    return np.intersect1d(pool.accounts[members.part], claims.account[claims.family == family])
 
 
 def _nobody(verdict: Verdict) -> Judgement:
@@ -160,15 +187,19 @@ def _draft(judged: Judged, claims: Claims, mine: NDArray[np.bool_], ats: list[in
     """Make one campaign of the families at `ats`; `mine` marks the claims whose calls belong to it."""
     tested, marks, verdicts = judged.tested, judged.marks, judged.verdicts
     accounts = np.unique(claims.account[mine])
-    held = np.zeros(len(accounts))
-    named, sliced = (np.zeros(len(accounts), dtype=bool) for _ in range(2))
+    claimed = np.bincount(np.searchsorted(accounts, claims.account[mine]), weights=claims.calls[mine])
+    fit, sent = (np.zeros(len(accounts)) for _ in range(2))
+    part, carriers = (np.zeros(len(accounts), dtype=bool) for _ in range(2))
     for at in ats:
         family, pool, _ = tested[at]
         there = np.isin(pool.accounts, claims.account[mine & (claims.family == family)])
         place = np.searchsorted(accounts, pool.accounts[there])
-        held[place] = np.maximum(held[place], judged.members[at].fit[there])
-        named[place] |= judged.members[at].named[there]
-        sliced[place] |= judged.members[at].sliced[there]
+        fit[place] = np.maximum(fit[place], judged.members[at].fit[there])
+        sent[place] = np.maximum(sent[place], pool.account_calls[there])
+        part[place] |= judged.members[at].part[there]
+        carriers[place] |= pool.carriers[there]
+    share = np.minimum(1.0, claimed / np.maximum(sent, 1))
+    sliced = part & is_sliced(share, carriers)
     largest = max(ats, key=lambda at: (int(tested[at][1].calls.sum()), tested[at][1].group_id))
     of_largest = marks[largest]
     best = min(ats, key=lambda at: (verdicts[at].q_value, verdicts[at].p_extraction))
@@ -177,9 +208,9 @@ def _draft(judged: Judged, claims: Claims, mine: NDArray[np.bool_], ats: list[in
         families=(),
         group_ids=(),
         accounts=accounts,
-        membership=held,
-        named=named,
-        sliced=sliced & ~named,
+        membership=np.round(fit * (0.5 + 0.5 * share), 4),
+        named=part & ~sliced,
+        sliced=sliced,
         p_value=verdicts[best].p_value,
         q_value=verdicts[best].q_value,
         evidence=tuple(said for mark in of_largest for said in mark.evidence),

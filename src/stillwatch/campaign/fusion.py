@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillwatch.campaign.calibration import Calibration
+from stillwatch.signals import extraction_intent
 from stillwatch.signals.contract import LOG_E_MAX, Floats, Mark
 
 COORDINATION = (
@@ -75,15 +76,22 @@ def weigh(marks: Sequence[Mark], accounts_count: int, calibration: Calibration) 
     return Axes(log_e, without, calibration.p_value(score), score)
 
 
-def extraction_score(marks: Sequence[Mark]) -> float:
+def extraction_score(marks: Sequence[Mark], devoted: float | None = None) -> float:
     """Return the strongest of three: training material asked for alike, blocks replayed, a search for a jailbreak.
 
     Strangers may ask for reasoning, and shards may ask for anything: wording counts as far as the accounts are
     exchangeable, or tile a subject between them. All of it ranks among honest families, so any score will do that is
-    fixed beforehand (`calibration.MEASURE` names this one).
+    fixed beforehand (`calibration.MEASURE` names this one). `devoted` is the share of what the accounts send that is in
+    any family of theirs, where they have several.
     """
     scores = dict.fromkeys((*SUPPORT, *_EXTRACTION), 0.0)
     scores |= {mark.ident: mark.score for mark in marks if mark.score is not None}
+    if devoted is not None:
+        scores |= {
+            mark.ident: extraction_intent.total_score({**mark.figures, "devoted": devoted})
+            for mark in marks
+            if mark.ident == extraction_intent.IDENT and mark.score is not None
+        }
     alike = max(scores["population-homogeneity"], scores["capability-sweep"])
     support = sum(share * min(1.0, scores[ident]) for ident, share in SUPPORT.items())
     asked = scores["extraction-intent"] * alike * (1 + support)

@@ -27,32 +27,26 @@ account's, not the family's."""
 
 
 SLICE_SHARE_MAX = 0.25
-"""An account of whose calls less than a quarter are the family's carries it beside other people's work: a reseller, a
+"""An account of whose calls less than a quarter are the campaign's carries it beside other people's work: a reseller, a
 relay, a taken key. The calls are the campaign's; the account is not judged by them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """How the accounts of one rejected family belong to it.
+    """Which accounts take part in one rejected family, and how well they fit it.
 
-    Shapes:  fit float64[K], 0 to 1; named, sliced bool[K], never both.
+    Shapes:  fit float64[K], 0 to 1; part bool[K].
     """
 
     fit: Floats
-    named: NDArray[np.bool_]
-    sliced: NDArray[np.bool_]
-
-    def any(self) -> bool:
-        """Say whether anybody takes part."""
-        return bool(self.named.any() or self.sliced.any())
+    part: NDArray[np.bool_]
 
 
 def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
-    """Return how much each account belongs to the family, whether it is named, and whether it carries a slice.
+    """Return who takes part in a family.
 
     An account takes part when it has two calls of the family, or one and a rare link; when the family is rejected
-    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it. It is named
-    where the family is at least SLICE_SHARE_MAX of what it does, or OWN_SHARE where it passes on others' requests.
+    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it.
     """
     calls = pool.calls
     linked = np.zeros(len(pool.accounts), dtype=bool)
@@ -65,7 +59,13 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
     devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
     stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
-    part = enough & stands & (typical | devoted | linked)
-    carries = (share < SLICE_SHARE_MAX) | (pool.carriers & (share < OWN_SHARE))
     fit = np.where(linked, 1.0, np.where(typical, 0.95, np.where(devoted, 0.9, 0.5)))
-    return Members(np.round(fit * (0.5 + 0.5 * share), 4), part & ~carries, part & carries)
+    return Members(fit, enough & stands & (typical | devoted | linked))
+
+
+def is_sliced(share: Floats, carriers: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which accounts carry the campaign beside other traffic, from the share of their calls that is the campaign's.
+
+    They do where it is less than SLICE_SHARE_MAX of what they send, or than OWN_SHARE where they pass on others' work.
+    """
+    return np.asarray((share < SLICE_SHARE_MAX) | (carriers & (share < OWN_SHARE)))

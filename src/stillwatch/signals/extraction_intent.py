@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from stillwatch import trace
@@ -67,8 +69,8 @@ def conclude(panel: Panel) -> Mark | Skipped:
     extras = _parameters(panel)
     asked = min(1.0, score / INTENT_ENOUGH) if leading else 0.0
     devoted, single, long = harvest(panel)
-    harvested = HARVEST_WEIGHT * devoted * single * (1 + long) / 2
-    total = max(asked, harvested) * (1 + PARAMETER_WEIGHT * len(extras))
+    figures = {"asked": asked, "devoted": devoted, "single": single, "long": long, "habits": float(len(extras))}
+    total = total_score(figures)
     done = (
         f"{devoted:.0%} of what the median account sends, {single:.0%} of it single questions, {long:.0%} answered at "
         f"over {LONG_OUTPUT_TOKENS} tokens"
@@ -80,9 +82,15 @@ def conclude(panel: Panel) -> Mark | Skipped:
     else:
         statement = f"no phrase of extraction that is known; the family is {done}{with_extras}"
         said = Evidence(IDENT, statement, total, None, FAMILY)
-    figures = {PHRASE_CLASSES[c]: float(shares[c]) for c in leading}
-    for_it, against = ((said,), ()) if leading or harvested >= HARVEST_SHOWN_MIN else ((), (said,))
+    figures |= {PHRASE_CLASSES[c]: float(shares[c]) for c in leading}
+    for_it, against = ((said,), ()) if leading or total >= HARVEST_SHOWN_MIN else ((), (said,))
     return Mark(IDENT, FAMILY, None, for_it, against, score=total, figures=figures)
+
+
+def total_score(figures: Mapping[str, float]) -> float:
+    """Return the score from a mark's figures: what is asked or what is done, whichever says more, and habits."""
+    done = HARVEST_WEIGHT * figures["devoted"] * figures["single"] * (1 + figures["long"]) / 2
+    return max(figures["asked"], done) * (1 + PARAMETER_WEIGHT * figures["habits"])
 
 
 HARVEST_SHOWN_MIN = 0.3

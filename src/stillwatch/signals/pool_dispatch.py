@@ -6,6 +6,7 @@ import numpy as np
 from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
+from stillwatch.kernels.rows import distinct
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p
 from stillwatch.signals.counts import deviations_without, log_p_too_equal, truncated_counts
 
@@ -16,6 +17,8 @@ NEEDS = frozenset({"time"})
 RATE_CV_MIN = 0.5
 """The least by which honest customers' rates differ (standard deviation over mean). Published client rates
 are lognormal with sigma 1.8 to 2.7 (ServeGen), which is a CV above 5: the null is ten times more lenient."""
+
+DAY_US = 86_400_000_000
 
 ACCOUNTS_MIN = 8
 PACE_BINS_MIN = 12
@@ -35,9 +38,13 @@ def conclude(panel: Panel) -> Mark | Skipped:
         return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts called in the tested blocks")
     spread_log_p, without_log_p, ratio = _spread(seen)
     pace_log_p, pace_ratio = _pace(panel)
-    log_e = _mean_log_e(spread_log_p, pace_log_p)
-    left_out = np.full(len(panel.accounts), log_e)
-    left_out[counts > 0] = [_mean_log_e(value, pace_log_p) for value in without_log_p]
+    days = day_counts(panel)
+    day_log_p, day_without, day_ratio = _spread(days[days > 0])
+    log_e = _mean_log_e(spread_log_p, pace_log_p, day_log_p)
+    fewer, fewer_of_a_day = (np.full(len(panel.accounts), log_p) for log_p in (spread_log_p, day_log_p))
+    fewer[counts > 0], fewer_of_a_day[days > 0] = without_log_p, day_without
+    pairs, which = np.unique(np.stack([fewer, fewer_of_a_day]), axis=1, return_inverse=True)
+    left_out = np.array([_mean_log_e(one, pace_log_p, day) for one, day in pairs.T])[which.ravel()]
     said = Evidence(
         signal=IDENT,
         statement=f"calls for each of {len(seen)} accounts vary {ratio:.2f} times as much as chance alone makes "
@@ -54,7 +61,16 @@ def conclude(panel: Panel) -> Mark | Skipped:
         p_value=float(np.exp(pace_log_p)),
         family=FAMILY,
     )
-    for_it = tuple(e for e, log_p in ((said, spread_log_p), (pace, pace_log_p)) if log_p < np.log(0.01))
+    daily = Evidence(
+        signal=IDENT,
+        statement=f"on one of its days each of {(days > 0).sum()} accounts made a number of calls that varies "
+        f"{day_ratio:.2f} times as much as chance alone makes equal shares vary",
+        value=day_ratio,
+        p_value=float(np.exp(day_log_p)),
+        family=FAMILY,
+    )
+    told = ((said, spread_log_p), (pace, pace_log_p), (daily, day_log_p))
+    for_it = tuple(e for e, log_p in told if log_p < np.log(0.01))
     against = (said,) if spread_log_p >= np.log(0.01) else ()
     return Mark(IDENT, FAMILY, log_e, for_it, against, left_out, figures={"dispersion": ratio})
 
@@ -109,5 +125,25 @@ def _pace(panel: Panel) -> tuple[float, float]:
     return best
 
 
-def _mean_log_e(first: float, second: float) -> float:
-    return float(np.logaddexp(log_e_from_log_p(first), log_e_from_log_p(second)) - np.log(2))
+def day_counts(panel: Panel) -> Ints:
+    """Return each account's tested calls on one of its days, 0 where it has none: int64[K].
+
+    Accounts that are replaced one after another live for different times, and only their days can be as busy alike.
+    The day is any of the account's active ones, by its key; of three or more neither the first nor the last.
+
+    Twin:    tests/naive/pool_dispatch.py::day_counts
+    """
+    tested = panel.calls.tested
+    (account, _), calls = distinct(panel.calls.account[tested], panel.calls.time_us[tested] // DAY_US)
+    found = np.zeros(len(panel.accounts), dtype=np.int64)
+    if not len(account):
+        return found
+    who, first, days = np.unique(account, return_index=True, return_counts=True)
+    skipped = (days >= 3).astype(np.int64)
+    pick = first + skipped + (panel.accounts[who] % (days - 2 * skipped).astype(np.uint64)).astype(np.int64)
+    found[who] = calls[pick]
+    return found
+
+
+def _mean_log_e(*log_ps: float) -> float:
+    return float(np.logaddexp.reduce([log_e_from_log_p(log_p) for log_p in log_ps]) - np.log(len(log_ps)))

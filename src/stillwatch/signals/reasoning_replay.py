@@ -80,7 +80,7 @@ def conclude(panel: Panel) -> Mark | Skipped:
         float(np.exp(log_p(found.accidents, int(presents.sum())))),
         FAMILY,
     )
-    linked = np.bincount(calls.account[foreign], minlength=len(panel.accounts)) > 0
+    linked = np.bincount(calls.account[calls.foreign], minlength=len(panel.accounts)) > 0
     remarkable = log_p(found.accidents, int(presents.sum())) < np.log(0.01)
     return Mark(
         IDENT,
