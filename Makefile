@@ -5,10 +5,10 @@ PYTEST_ARGS ?=
 CALLS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench test check lint types imports format lock clean
+.PHONY: help setup demo bench bench-quick bench-speed test check lint types imports format lock clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup:  ## make .venv with everything to work on Stillwatch
 	@tools/setup.sh dev
@@ -17,7 +17,16 @@ demo:  ## simulate a day of traffic with two hidden campaigns and find them
 	@tools/setup.sh base
 	@$(VENV)/stillwatch demo --out build/demo --force $(if $(CALLS),--calls $(CALLS))
 
-bench: setup  ## measure detection on a simulated day of CALLS calls (20000000 takes ten minutes and 15 GB of disk)
+# Two tasks at a time, each in a process of one thread.
+BENCH := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(VENV)/python -m bench.quality
+
+bench: setup  ## measure detection on every scenario, beside its baselines (under an hour on two cores; goes on where it stopped)
+	@$(BENCH) --profile full
+
+bench-quick: setup  ## measure a small part of that in minutes and compare with the pinned figures
+	@$(BENCH)
+
+bench-speed: setup  ## measure the time and memory of a day of CALLS calls (20000000 takes ten minutes and 15 GB of disk)
 	@$(VENV)/python bench/detection.py $(if $(CALLS),--calls $(CALLS))
 
 test: setup  ## run every test

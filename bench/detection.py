@@ -1,8 +1,7 @@
-"""Measure detection on simulated days of several sizes: quality, time and memory. Run by hand.
+"""Measure the time and memory of detection on simulated days of several sizes. Run by hand.
 
     .venv/bin/python bench/detection.py --calls 2000000 --calls 20000000 --seed 2026
-    .venv/bin/python bench/detection.py --calls 500000 --worlds 10 --seed 2101
-    .venv/bin/python bench/page.py build/bench/*.json
+    .venv/bin/python -m bench.page --speed build/bench/*.json
 
 Every step leaves a file behind and is not repeated while the code and the questions that it answers stay the same.
 Each runs in a process of its own, as a user would run it. Nothing heavy is imported here: a process inherits the peak
@@ -78,18 +77,16 @@ def main() -> None:
     options.add_argument("--calls", type=int, action="append", help="size of a day; may be repeated")
     options.add_argument("--scenario", default="bench")
     options.add_argument("--seed", type=int, default=2026)
-    options.add_argument("--worlds", type=int, default=1, help="days of each size, under seeds from --seed on")
     options.add_argument("--discard", action="store_true", help="delete each log once it is measured")
     options.add_argument("--work", type=Path, default=ROOT / "build" / "bench", help="where logs and results go")
     asked = options.parse_args()
     for calls in asked.calls or [2_000_000]:
-        for seed in range(asked.seed, asked.seed + asked.worlds):
-            plan = Plan(asked.scenario, seed, calls, asked.work / f"{asked.scenario}-{seed}-{calls}")
-            target = asked.work / f"{calls}-{seed}.json"
-            target.write_text(json.dumps(measured(plan), indent=1) + "\n")
-            print(f"{target} is written", flush=True)
-            if asked.discard:
-                shutil.rmtree(plan.folder)
+        plan = Plan(asked.scenario, asked.seed, calls, asked.work / f"{asked.scenario}-{asked.seed}-{calls}")
+        target = asked.work / f"{calls}-{asked.seed}.json"
+        target.write_text(json.dumps(measured(plan), indent=1) + "\n")
+        print(f"{target} is written", flush=True)
+        if asked.discard:
+            shutil.rmtree(plan.folder)
 
 
 def measured(plan: Plan) -> dict[str, Any]:
@@ -100,7 +97,6 @@ def measured(plan: Plan) -> dict[str, Any]:
     simulated = step(plan, "simulate", laboratory, lambda: simulate(plan))
     detected = step(plan, "detect", everything, lambda: detect(plan))
     decoded = step(plan, "decode", everything, lambda: decode(plan))
-    graded = step(plan, "grade", everything + digest(ROOT / "bench" / "grade.py"), lambda: grade(plan))
     if digest(SOURCE) != everything:
         (plan.folder / "detect.json").unlink()
         raise SystemExit("the code changed while it was measured; run again")
@@ -114,7 +110,6 @@ def measured(plan: Plan) -> dict[str, Any]:
         "log": simulated,
         "detect": detected,
         "decode": decoded,
-        "grade": graded,
     }
 
 
@@ -166,15 +161,6 @@ def detect(plan: Plan) -> dict[str, Any]:
 def decode(plan: Plan) -> dict[str, Any]:
     script = str(ROOT / "bench" / "decode.py")
     return asdict(run_measured([sys.executable, script, str(plan.world / "events")], log_of(plan, "decode")))
-
-
-def grade(plan: Plan) -> dict[str, Any]:
-    script = str(ROOT / "bench" / "grade.py")
-    said = subprocess.run(
-        [sys.executable, script, str(plan.run), str(plan.world)], check=True, stdout=subprocess.PIPE, text=True
-    )
-    found: dict[str, Any] = json.loads(said.stdout)
-    return found
 
 
 def run_measured(command: Sequence[str], log: Path) -> Measured:

@@ -4,33 +4,34 @@ import json
 
 import pytest
 
-from bench.figures import kind, percent
-from bench.page import FIGURES, PAGE, page
+from bench.page import PAGE, SPEED, effort, of_effort, whole
+from stillwatch.lab.benchmark.figures import percent
 
-RESULTS = json.loads(FIGURES.read_text(encoding="utf-8"))
+DAYS = json.loads(SPEED.read_text(encoding="utf-8"))
 
 
 def test_the_page_is_what_its_figures_make_of_it() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(RESULTS)
+    assert PAGE.read_text(encoding="utf-8") == whole()
 
 
-def test_the_figures_are_of_code_that_was_committed() -> None:
-    assert {result["code"]["commit"] for result in RESULTS}
-    assert not any(result["code"]["uncommitted"] for result in RESULTS)
+def test_speed_is_of_code_that_was_committed() -> None:
+    assert {day["code"]["commit"] for day in DAYS}
+    assert not any(day["code"]["uncommitted"] for day in DAYS)
 
 
-def test_the_page_speaks_of_every_campaign_that_was_missed() -> None:
-    text = page(RESULTS)
-    for result in RESULTS:
-        for one in result["grade"]["campaigns"]:
-            assert one["found"] or f"**`{kind(one['campaign'])}" in text
+def test_the_section_on_speed_has_every_measured_size() -> None:
+    text = effort(DAYS)
+    assert text.startswith("## Speed and memory\n")
+    for day in DAYS:
+        assert f"### {day['calls_asked']:,} calls" in text
 
 
-def test_the_page_speaks_of_every_class_that_was_accused() -> None:
-    text = page(RESULTS)
-    for result in RESULTS:
-        for each in result["grade"]["classes"]:
-            assert not each["named_count"] or f"**{each['name']}.**" in text
+def test_memory_over_the_ceiling_is_said_with_its_stage() -> None:
+    took = {"wall_seconds": 10.0, "peak_bytes": 2_400_000_000, "stages": [{"name": "read", "seconds": 6.0}]}
+    day = {"detect": {**took, "stage_peak_bytes": {"read": 2_400_000_000}}, "decode": {"wall_seconds": 6.0}}
+    (said,) = of_effort(day)
+    assert "2.40 GB" in said
+    assert "*read*" in said
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,3 @@ def test_the_page_speaks_of_every_class_that_was_accused() -> None:
 )
 def test_a_share_is_never_rounded_up_to_all(share: float, shown: str) -> None:
     assert percent(share).replace("\N{NO-BREAK SPACE}", " ") == shown
-
-
-@pytest.mark.parametrize(("name", "stem"), [("swarm-2", "swarm"), ("clean-pool", "clean-pool"), ("pool", "pool")])
-def test_copies_of_a_campaign_are_of_one_kind(name: str, stem: str) -> None:
-    assert kind(name) == stem

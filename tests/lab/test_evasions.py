@@ -13,7 +13,7 @@ from stillwatch.lab.campaigns.evasions import LowAndSlow
 from stillwatch.lab.lives import NEW_MODEL
 from stillwatch.lab.roster import DAY_US, account_table
 from stillwatch.lab.scenario import START_US, around, scenario_named
-from stillwatch.lab.traffic import HOUR_US, block_key
+from stillwatch.lab.traffic import HOUR_US, Planned, block_key
 from stillwatch.lab.words.language import language
 from tests.lab.held_out import Played, played, small
 from tests.lab.worlds import Day
@@ -74,6 +74,19 @@ def test_a_rotating_pool_replaces_each_banned_account_within_the_hour() -> None:
     assert (roster["created"] < begin).all()
     accounts = account_table(roster)
     assert accounts["closed_reason"].to_pylist().count("banned") == len(banned)
+
+
+def test_the_truth_says_which_accounts_came_first_and_which_took_over() -> None:
+    mine = played("evasion-5-rotation")
+    plan = next(part for part in mine.actor.parts if isinstance(part, Planned))
+    assert plan.generation is not None
+    begin = np.full(len(plan.generation), np.iinfo(np.int64).max)
+    np.minimum.at(begin, mine.work["account"], mine.work["time"])
+    first, working = plan.generation == 1, begin < np.iinfo(np.int64).max
+    assert abs(first[working].sum() - 120) < 30
+    assert np.median(begin[first & working]) < START_US + DAY_US
+    assert begin[plan.generation == 3].min() > begin[first & working].min() + DAY_US
+    assert plan.generation.max() >= 3
 
 
 def test_a_standby_has_honest_use_before_it_takes_a_seat() -> None:

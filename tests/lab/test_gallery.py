@@ -263,19 +263,10 @@ def test_a_balanced_session_presents_reasoning_that_another_account_was_issued(g
     group = SessionBalancer(accounts=8, calls_each=60.0, gateway=gateway)
     day = read(simulate(Scenario("balanced", "", 5_000, (group,)), 3, 5_000))
     events = day.of("session-balancer")
-    issuer = {
-        block: account
-        for account, blocks in zip(events["account_id"].to_pylist(), events["issued_blocks"].to_pylist(), strict=True)
-        for block in blocks or ()
-    }
-    brought = [
-        (account, issuer[block])
-        for account, blocks in zip(
-            events["account_id"].to_pylist(), events["presented_blocks"].to_pylist(), strict=True
-        )
-        for block in blocks or ()
-        if block in issuer
-    ]
+    columns = (events[name].to_pylist() for name in ("account_id", "issued_blocks", "presented_blocks"))
+    rows = list(zip(*columns, strict=True))
+    issuer = {block: account for account, issued, _ in rows for block in issued or ()}
+    brought = [(account, issuer[b]) for account, _, blocks in rows for b in blocks or () if b in issuer]
     assert len(brought) > 100
     assert sum(account != issued for account, issued in brought) > 0.6 * len(brought)
     accounts, truth = day.world.accounts(), day.world.truth_accounts()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,6 +158,19 @@ def reported_accounts(run_dir: Path) -> dict[str, str]:
     return dict(zip(named["account_id"].to_pylist(), named["campaign_id"].to_pylist(), strict=True))
 
 
+def reported_slices(run_dir: Path) -> dict[str, set[str]]:
+    """Return the calls of each reported campaign of which a run names no account.
+
+    Raises:  Error("no-truth").
+    """
+    exchanges = _read(run_dir / "exchanges.parquet", ["event_id", "campaign_id"])
+    only = _nameless(exchanges, set(reported_accounts(run_dir).values()))
+    found: dict[str, set[str]] = {}
+    for event, ident in zip(only["event_id"].to_pylist(), only["campaign_id"].to_pylist(), strict=True):
+        found.setdefault(ident, set()).add(event)
+    return found
+
+
 def upper_bound(named_count: int, accounts_count: int) -> float:
     """Return the exact one-sided upper bound on a share of which `named_count` were seen.
 
@@ -191,7 +205,11 @@ def b_cubed(hidden: Mapping[str, str], reported: Mapping[str, str]) -> tuple[flo
 
 
 def _campaigns(
-    hidden: Mapping[str, str], reported: Mapping[str, str], calls: pa.Table, told: pa.Array, sliced: Set[str | None]
+    hidden: Mapping[str, str],
+    reported: Mapping[str, str],
+    calls: pa.Table,
+    told: pa.Array,
+    sliced: AbstractSet[str | None],
 ) -> tuple[CampaignScore, ...]:
     members: dict[str, dict[str, int]] = {}
     honest = Counter(identifier for account, identifier in reported.items() if account not in hidden)
@@ -225,9 +243,14 @@ def _campaigns(
     return tuple(scores)
 
 
-def _slices(exchanges: pa.Table, calls: pa.Table, naming: Set[str]) -> dict[str, str | None]:
+def _nameless(exchanges: pa.Table, naming: AbstractSet[str]) -> pa.Table:
+    known = pc.is_in(exchanges["campaign_id"], value_set=pa.array(sorted(naming), pa.string()))
+    return exchanges.filter(pc.invert(known))
+
+
+def _slices(exchanges: pa.Table, calls: pa.Table, naming: AbstractSet[str]) -> dict[str, str | None]:
     """Return, for each report that lists calls and names no account, whose campaign's most of them are, if any's."""
-    only = exchanges.filter(pc.invert(pc.is_in(exchanges["campaign_id"], value_set=pa.array(naming, pa.string()))))
+    only = _nameless(exchanges, naming)
     place = pc.index_in(only["event_id"], value_set=calls["event_id"].combine_chunks())
     whose: dict[str, Counter[str | None]] = {}
     for ident, campaign in zip(only["campaign_id"].to_pylist(), calls["campaign"].take(place).to_pylist(), strict=True):

@@ -366,7 +366,7 @@ class Planned:
     """Sorted by time."""
     ground: Ground
     generation: Ints | None = None
-    """How many held the account's place before it, and itself: 1 for the first holders. None where nobody is replaced."""
+    """1 for the first holders of a place, 2 for their successors, and so on; None where nobody is replaced."""
 
     def draft(self, slot: Slot) -> Records:
         """Return this slot's part of the plan."""

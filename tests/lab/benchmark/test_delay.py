@@ -99,3 +99,20 @@ def test_a_log_is_cut_as_it_stood(tmp_path: Path) -> None:
     assert "closed_at" not in rows["old"]
     assert "closed_reason" not in rows["old"]
     assert rows["gone"]["closed_reason"] == "user"
+
+
+def test_a_campaign_of_which_only_slices_are_reported_is_seen_by_its_calls(tmp_path: Path) -> None:
+    class Slicing(Counting):
+        """Lists the calls and names nobody."""
+
+        def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
+            super().run(events, accounts, out, seed)
+            table = pq.read_table(out / "accounts.parquet")
+            watched = pa.array(["watch"] * table.num_rows, pa.string())
+            pq.write_table(table.set_column(2, "verdict", watched), out / "accounts.parquet")
+            return out
+
+    (found,) = measured(tmp_path, Slicing(9, spared=lambda name: name == "honest"))
+    assert found.leaked_count == 5 * 8
+    (missed,) = measured(tmp_path / "all", Slicing(3))
+    assert missed.hours is None

@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stillwatch.errors import Error
 from stillwatch.lab.benchmark.charts import write_charts
 from stillwatch.lab.benchmark.compare import compare, pinned
-from stillwatch.lab.benchmark.contract import Detector
 from stillwatch.lab.benchmark.page import page
-from stillwatch.lab.benchmark.plan import NULL_WORLDS, Plan, Task, full, quick
+from stillwatch.lab.benchmark.plan import HONEST_SCENARIO, NULL_WORLDS, Plan, Task, plan_named
 from stillwatch.lab.benchmark.run import run_benchmark
+from stillwatch.lab.scenario import FULL_RATE, SCENARIOS
 from tests.lab.benchmark.detectors import Counting, Heard
 
 SMALL = 0.01
+
+CALIBRATION_SEEDS_FROM = 10_000
+"""`tools/fit_calibration.py` draws its worlds under seeds from here on."""
 
 PLAN = Plan(
     "test",
@@ -23,21 +25,15 @@ PLAN = Plan(
         Task("scenario", "demo", 1, SMALL),
         Task("null", "quiet", 2, SMALL),
         Task("power", "demo", 3, SMALL, accounts=30),
-        Task("opponent", "demo", 4),
+        Task("opponent", "volume", 4, rounds=2),
     ),
 )
-
-
-def opponent(task: Task, detector: Detector, scratch: Path) -> dict[str, Any]:
-    (scratch / "notes").write_text("a game leaves nothing behind")
-    row = {"strategy": "changes its prompt", "against": "detector", "calls_obtained": 900, "accounts_lost": 30}
-    return {"rows": [row], "budget": 50}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("finished")
-    return run_benchmark(PLAN, Counting(100), out, Heard(), opponent)
+    return run_benchmark(PLAN, Counting(100), out, Heard())
 
 
 def test_every_kind_of_task_leaves_its_figures(finished: Path) -> None:
@@ -49,13 +45,16 @@ def test_every_kind_of_task_leaves_its_figures(finished: Path) -> None:
     assert null["recall"] is None
     (pool,) = power["score"]["campaigns"]
     assert pool["accounts_count"] == 30
-    assert game["budget"] == 50
+    (row,) = game["rows"]
+    assert (row["against"], row["rounds_count"]) == ("volume", 2)
+    assert row["calls_obtained"] > 0
+    assert scenario["spent"]["calls_paid_count"] > scenario["spent"]["calls_wanted_count"]
     assert not (finished.parent / "scratch").exists()
 
 
 def test_a_finished_task_is_not_done_again(finished: Path) -> None:
     before, heard, idle = finished.read_bytes(), Heard(), Counting(100)
-    run_benchmark(PLAN, idle, finished.parent, heard, opponent)
+    run_benchmark(PLAN, idle, finished.parent, heard)
     assert idle.runs == 0
     assert finished.read_bytes() == before
     assert heard.said == ["results.json is written: 4 tasks"]
@@ -86,10 +85,10 @@ def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path: Path) -> No
     assert detector.runs == 1
 
 
-@pytest.mark.parametrize("task", [Task("scenery", "demo", 1), Task("opponent", "demo", 1)])
-def test_a_task_that_cannot_be_done_is_refused_before_anything_is_done(task: Task, tmp_path: Path) -> None:
+def test_a_task_that_cannot_be_done_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    tasks = (Task("null", "quiet", 2, SMALL), Task("scenery", "demo", 1))
     with pytest.raises(Error) as caught:
-        run_benchmark(Plan("test", (Task("null", "quiet", 2, SMALL), task)), Counting(1), tmp_path, Heard())
+        run_benchmark(Plan("test", tasks), Counting(1), tmp_path, Heard())
     assert caught.value.ident == "unknown-task"
     assert not list(tmp_path.iterdir())
 
@@ -131,14 +130,37 @@ def test_results_do_not_deviate_from_themselves_and_a_worse_figure_is_named(fini
     assert said[1] == "power demo 9 is missing"
 
 
-def test_the_plans_have_what_was_promised() -> None:
-    whole = full(["ledger-c6", "evasion-1-low-and-slow"], power=["demo"], opponents=["evasion-10-active-learning"])
-    nulls = [task for task in whole.tasks if task.kind == "null"]
-    assert len({task.seed for task in nulls}) == NULL_WORLDS >= 200
-    sizes = [task.accounts for task in whole.tasks if task.kind == "power"]
-    assert (min(sizes), max(sizes)) == (50, 15_000)
-    for plan in (quick(), whole):
+def test_tasks_that_are_shared_out_over_processes_find_the_same(tmp_path: Path) -> None:
+    plan = Plan("test", tuple(Task("null", "quiet", seed, SMALL) for seed in (2, 3, 4)))
+    found = []
+    for workers in (1, 2):
+        path = run_benchmark(plan, Counting(20), tmp_path / str(workers), Heard(), workers)
+        found.append([each["score"] for each in json.loads(path.read_text())["tasks"]])
+    assert found[0] == found[1]
+
+
+def test_the_full_plan_measures_every_scenario_many_null_worlds_and_three_games() -> None:
+    whole = plan_named("full")
+    asked = {task.scenario for task in whole.tasks if task.kind == "scenario"}
+    assert asked == set(SCENARIOS) - {HONEST_SCENARIO} | {FULL_RATE}
+    assert sum(task.kind == "null" for task in whole.tasks) == NULL_WORLDS >= 200
+    assert len({task.accounts for task in whole.tasks if task.kind == "power"}) == 6
+    assert {task.scenario for task in whole.tasks if task.kind == "opponent"} > {"detector"}
+
+
+def test_no_two_worlds_whose_honest_accounts_are_counted_share_a_seed_nor_does_a_profile_with_the_other() -> None:
+    seeds = []
+    for plan in (plan_named("quick"), plan_named("full")):
         counted = [task.seed for task in plan.tasks if task.kind in {"scenario", "null"}]
-        assert len(set(counted)) == len(counted), "the same honest accounts would be counted twice"
-        keys = [task.key("v") for task in plan.tasks]
-        assert len(set(keys)) == len(keys)
+        assert len(set(counted)) == len(counted)
+        assert len({task.key("v") for task in plan.tasks}) == len(plan.tasks)
+        seeds.append({task.seed for task in plan.tasks})
+    assert not seeds[0] & seeds[1]
+    assert min(seeds[1]) >= 2_301
+    assert max(*seeds[0], *seeds[1]) < CALIBRATION_SEEDS_FROM
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    with pytest.raises(Error) as caught:
+        plan_named("thorough")
+    assert caught.value.ident == "unknown-profile"

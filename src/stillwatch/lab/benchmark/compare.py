@@ -17,16 +17,20 @@ TOLERANCES = {
     "reported_count": 0.0,
     "recall_at_rate": 0.05,
     "best_f": 0.05,
+    "accounts_lost": 10.0,
+    "calls_obtained": 500.0,
 }
 """How far a figure may move before somebody has to look: the same seed gives the same bytes, so that a move is a
-change of the code. Recalls may move by the few accounts at the edge of a family. Hours are whole hours of the log,
-two of them one step of the search. Nobody honest may be named who was not before, and no campaign lost."""
+change of the code. Recalls may move by the few accounts at the edge of a family, a game's figures by the few that it
+loses. Hours are whole hours of the log, two of them one step of the search. Nobody honest may be named who was not
+before, and no campaign lost."""
 
 KEYS = {
     "scenarios": ("scenario",),
     "rivals": ("scenario", "ident"),
     "power": ("scenario", "accounts"),
     "classes": ("name",),
+    "opponents": ("against",),
 }
 """The sections of a summary that are compared, and what tells their rows apart."""
 

@@ -23,11 +23,12 @@ import pyarrow.parquet as pq
 from stillwatch.lab.baselines.log import HOUR_US, Log
 from stillwatch.lab.benchmark.contract import Detector
 from stillwatch.lab.benchmark.worlds import Day
-from stillwatch.lab.score import hidden_accounts, reported_accounts, who_called
+from stillwatch.lab.score import hidden_accounts, reported_accounts, reported_slices, who_called
 
 ACTIVE_SHARE_MIN = 0.5
 PURITY_MIN = 0.9
-"""A campaign is seen when one reported campaign names half of its accounts active so far, and hardly anybody else."""
+"""A campaign is seen when one reported campaign names half of its accounts active so far, and hardly anybody else; or,
+where slices alone are reported, lists half of its calls so far and hardly any others."""
 
 LOOKS_MAX = 6
 """Each look is a run on a part of the log; six of them come within a sixtieth of a window."""
@@ -58,6 +59,7 @@ class _Timeline:
 
     campaign: npt.NDArray[np.object_]
     account: npt.NDArray[np.object_]
+    event: npt.NDArray[np.object_]
     time: npt.NDArray[np.int64]
     start_us: int
     hours_count: int
@@ -148,6 +150,7 @@ def _timeline(day: Day) -> _Timeline:
     return _Timeline(
         campaign=campaign.to_numpy(),
         account=events["account_id"].to_numpy(),
+        event=events["event_id"].to_numpy(),
         time=events["time"].cast(pa.int64()).to_numpy(),
         start_us=int(start),
         hours_count=int((last - start) // HOUR_US) + 1,
@@ -161,7 +164,12 @@ def _seen(line: _Timeline, hour: int, run_dir: Path, hidden: Mapping[str, str]) 
     for account, ident in reported_accounts(run_dir).items():
         named.setdefault(ident, set()).add(account)
     found = set()
+    slices = reported_slices(run_dir)
     for name in set(line.campaign[so_far].tolist()):
+        calls = set(line.event[so_far & (line.campaign == name)].tolist())
+        for events in slices.values():
+            if len(events & calls) >= max(ACTIVE_SHARE_MIN * len(calls), PURITY_MIN * len(events)):
+                found.add(name)
         active = set(line.account[so_far & (line.campaign == name)].tolist())
         for accounts in named.values():
             own = sum(hidden.get(account) == name for account in accounts)

@@ -15,10 +15,10 @@ def paragraph(text: str) -> str:
     return textwrap.fill(text, LINE_CHARACTERS, break_long_words=False, break_on_hyphens=False)
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; the first row is its head, and all but the first column are figures."""
+def table(rows: Sequence[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
+    """Return a Markdown table; the first row is its head, and all columns but those in `texts` are figures."""
     head, *body = rows
-    rule = ["---", *("---:" for _ in head[1:])]
+    rule = ["---" if at in texts else "---:" for at in range(len(head))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, rule, *body))
 
 

@@ -64,7 +64,7 @@ def game(task: Task, detector: Detector, scratch: Path) -> dict[str, Any]:
     if task.scenario == DETECTOR:
         foe = _Ours(detector, task.seed)
     else:
-        foe = _Theirs(next(each for each in BASELINES if each.IDENT == task.scenario), scratch, task.seed)
+        foe = _Theirs(next(each for each in BASELINES if task.scenario == each.IDENT), scratch, task.seed)
     opponent = replace(OPPONENT, rounds=task.rounds)
     rounds = play(foe, opponent, task.seed, scratch, Silent())
     total = tally(rounds)

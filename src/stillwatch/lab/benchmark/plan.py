@@ -105,6 +105,8 @@ def quick() -> Plan:
         Task("scenario", "ledger-c10", seed + 2, 0.2, delays=False),
         Task("scenario", "evasion-8-attribute-clean", seed + 3, 0.25, delays=False),
         Task("scenario", "lookalikes", seed + 4, 0.25),
+        Task("scenario", "evasion-1-low-and-slow", seed + 5, 0.3, delays=False),
+        Task("scenario", "evasion-9-reasoning-replay", seed + 6, 0.3, delays=False),
         *(Task("null", NULL, seed + 100 + at) for at in range(10)),
         *(Task("power", POWER_SCENARIO, seed + 200, POWER_SCALE, size) for size in (20, 80, 320)),
         Task("opponent", "detector", seed + 300, rounds=3),

@@ -35,6 +35,9 @@ from stillwatch.lab.score import Score, score, who_called
 
 SCHEMA_VERSION = 1
 
+STATED_CLASS = "least-loaded-pool"
+"""The class among those whose power a run states that works as the pool of `POWER_SCENARIO` does: evenly, once each."""
+
 Found = dict[str, Any]
 
 
@@ -110,6 +113,8 @@ def _measured(task: Task, detector: Detector, scratch: Path) -> Found:
     if task.kind == "scenario":
         found["spent"] = _spent(day)
         found["relinked"] = [asdict(each) for each in relinked(day, run_dir, detector, task.seed, scratch)]
+    if task.kind == "power":
+        found["stated"] = _stated(run_dir)
     if task.kind == "scenario" and task.delays:
         found["delays"] = [asdict(each) for each in delays(day, run_dir, detector, task.seed, scratch)]
     if task.kind == "scenario" and task.rivals:
@@ -127,6 +132,14 @@ def _of_detector(scored: Score) -> Found:
         "false_rate": scored.honest.named_share,
         "false_rate_bound": scored.honest.upper_bound,
     }
+
+
+def _stated(run_dir: Path) -> dict[str, int | None] | None:
+    """Return the sizes of an even pool that the run says it would have found, half the time and 19 times of 20."""
+    path = run_dir / "run.json"
+    told = json.loads(path.read_text(encoding="utf-8")).get("power", []) if path.exists() else []
+    mine = next((each for each in told if each["campaign_class"] == STATED_CLASS), None)
+    return None if mine is None else {"half": mine["accounts_half"], "most": mine["accounts_most"]}
 
 
 def _spent(day: Day) -> dict[str, int]:

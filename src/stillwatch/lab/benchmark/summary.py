@@ -20,14 +20,18 @@ def summary(table: Found) -> Found:
     by_kind = {kind: [each for each in tasks if each["task"]["kind"] == kind] for kind in ("scenario", "null", "power")}
     # Worlds of growing pools share their honest accounts, who would be counted again and again.
     measured = [*by_kind["scenario"], *by_kind["null"]]
+    seeds = [each["task"]["seed"] for each in tasks]
     return {
+        "tasks_count": len(tasks),
+        "seeds": [min(seeds), max(seeds)] if seeds else [],
+        "seconds": sum(each.get("seconds", 0.0) for each in tasks),
         "scenarios": [_scenario(name, same) for name, same in _grouped(by_kind["scenario"], "scenario")],
         "rivals": [row for name, same in _grouped(by_kind["scenario"], "scenario") for row in _rivals(name, same)],
         "classes": classes(measured),
         "null": _null(by_kind["null"]),
         "discoveries": _discoveries(measured),
         "power": [_power(*key, same) for key, same in _by_size(by_kind["power"])],
-        "opponents": [{"scenario": each["task"]["scenario"], **row} for each in tasks for row in each.get("rows", [])],
+        "opponents": [row for each in tasks for row in each.get("rows", [])],
     }
 
 
@@ -51,6 +55,8 @@ def _scenario(name: str, worlds: Sequence[Found]) -> Found:
     waits = [wait for each in worlds for wait in each.get("delays", [])]
     seen = [wait for wait in waits if wait["hours"] is not None]
     scores = [each["score"] for each in worlds]
+    spent = [each["spent"] for each in worlds if "spent" in each]
+    heirs = [heir for each in worlds for heir in each.get("relinked", [])]
     return {
         "scenario": name,
         "scale": min(each["task"]["scale"] for each in worlds),
@@ -64,6 +70,12 @@ def _scenario(name: str, worlds: Sequence[Found]) -> Found:
         "b_cubed_f": mean(each["b_cubed_f"] for each in scores),
         "calls_count": sum(one["calls_count"] for one in ones),
         "calls_recall": _weighted(ones, "calls"),
+        "calls_precision": mean(each["calls_precision"] for each in scores),
+        "calls_paid_count": sum(each["calls_paid_count"] for each in spent),
+        "hours_of_log": max((each["hours"] for each in spent), default=None),
+        "relinked_share": mean(heir["share"] for heir in heirs) if heirs else None,
+        "relinked_day_share": mean(heir["day_share"] for heir in heirs) if heirs else None,
+        "heirs_count": sum(heir["heirs_count"] for heir in heirs),
         "collateral_count": sum(one["collateral_count"] for one in ones),
         "collateral_calls_count": sum(each["collateral_calls_count"] for each in scores),
         "honest_count": sum(each["honest"]["accounts_count"] for each in scores),
@@ -146,11 +158,21 @@ def _discoveries(tasks: Sequence[Found]) -> Found:
 
 def _power(scenario: str, accounts: int, worlds: Sequence[Found]) -> Found:
     ones = [one for each in worlds for one in each["score"]["campaigns"]]
+    stated = {key: [each["stated"][key] for each in worlds if each.get("stated")] for key in ("half", "most")}
     return {
         "scenario": scenario,
         "accounts": accounts,
+        "stated_half": _middle(stated["half"]),
+        "stated_most": _middle(stated["most"]),
         "worlds_count": len(worlds),
         "found_count": sum(one["found"] for one in ones),
         "accounts_recall": mean(one["accounts_recall"] for one in ones),
         "calls_count": mean(one["calls_count"] for one in ones),
     }
+
+
+def _middle(sizes: Sequence[int | None]) -> float | None:
+    """Return the median; a size that is not stated is larger than any."""
+    known = [float("inf") if each is None else each for each in sizes]
+    middle = median(known) if known else float("inf")
+    return None if middle == float("inf") else middle
