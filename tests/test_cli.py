@@ -14,6 +14,7 @@ from stillwatch import __version__
 from stillwatch.cli import main as cli
 from stillwatch.cli.options import DIALECTS
 from stillwatch.errors import Error
+from tests.scenes.scene import write_calibration
 
 Captured = pytest.CaptureFixture[str]
 
@@ -275,3 +276,92 @@ def test_an_interrupted_run_leaves_nothing_and_says_so(log: Path, tmp_path: Path
     assert b"interrupted" in said
     assert b"Traceback" not in said
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_the_profiles_of_the_command_line_are_the_benchmarks() -> None:
+    from stillwatch.cli import benching
+    from stillwatch.lab.benchmark import plan
+
+    assert benching.PROFILES == plan.PROFILES
+
+
+def test_the_scenarios_are_listed_with_their_use(capsys: Captured) -> None:
+    from stillwatch.lab.scenario import HELD_OUT, SCENARIOS
+
+    assert cli.run(["simulate", "--list", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["scenario"] for row in listed] == list(SCENARIOS)
+    assert {row["scenario"] for row in listed if row["use"] == "held out"} == set(HELD_OUT)
+    assert cli.run(["simulate", "--list"]) == 0
+    assert "held out" in capsys.readouterr().out
+
+
+def test_a_world_is_cut_from_a_published_campaign_with_prompts_of_the_users_own(
+    tmp_path: Path, capsys: Captured
+) -> None:
+    import pyarrow.parquet as pq
+
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("a prompt that nobody invented\n")
+    world = ["simulate", "--out", str(tmp_path / "world"), "--scenario", "ledger-c2", "--prompts", str(prompts)]
+    assert cli.run([*world, "--scale", "0.02", "--days", "2", "--no-progress", "--json"]) == 0
+    events = pq.read_table(json.loads(capsys.readouterr().out)["events"])
+    times = events["time"].to_pylist()
+    assert 24 < (max(times) - min(times)).total_seconds() / 3600 < 48
+    assert "a prompt that nobody invented" in set(events["input_text"].to_pylist())
+
+
+def test_a_scenario_of_one_size_cannot_be_scaled(tmp_path: Path, capsys: Captured) -> None:
+    assert cli.run(["simulate", "--out", str(tmp_path / "world"), "--scale", "0.5"]) == cli.EXIT_ERROR
+    assert "could be scaled" in capsys.readouterr().err
+
+
+def test_a_calibration_named_by_a_setting_is_the_one_that_a_run_compares_with(log: Path, tmp_path: Path) -> None:
+    mine = write_calibration(tmp_path)
+    settings = tmp_path / "stillwatch.toml"
+    settings.write_text(f'calibration = "{mine}"\n')
+    assert detect(log, tmp_path / "run", "--config", str(settings)) == 0
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["calibration"] == {"ident": "scenes-1", "shipped": False, "families_count": 599}
+
+
+def test_calibrations_are_merged_shown_and_never_replaced_unasked(tmp_path: Path, capsys: Captured) -> None:
+    mine, out = write_calibration(tmp_path), tmp_path / "merged.json"
+    assert cli.run(["calibrate", "--calibration", str(mine), "--out", str(out)]) == 0
+    assert cli.run(["calibrate", "--calibration", str(mine), "--out", str(out)]) == cli.EXIT_ERROR
+    assert "--force" in capsys.readouterr().err
+    assert cli.run(["calibrate", "--show", str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["families_count"] == 599
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "--show", "mine.json"], ["--out", "mine.json"]])
+def test_calibrate_wants_either_something_to_fit_or_something_to_show(arguments: list[str], capsys: Captured) -> None:
+    assert cli.run(["calibrate", *arguments]) == cli.EXIT_USAGE
+    assert "--show" in capsys.readouterr().err
+
+
+def test_a_grant_is_issued_inspected_and_verified_by_the_right_key_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("issuer", "stranger"):
+        assert cli.run(["grant", "keygen", "--out", name]) == 0
+    assert Path("issuer.key").stat().st_mode & 0o077 == 0
+    said = ["--grantee", "g", "--account", "a", "--model", "m", "--purpose", "p", "--issuer", "i", "--calls-max", "9"]
+    said += ["--output-tokens-max", "9", "--not-before", "2026-01-01T00:00:00Z", "--expires", "2027-01-01T00:00:00Z"]
+    assert cli.run(["grant", "issue", "--key", "issuer.key", *said, "--out", "grant.json"]) == 0
+    capsys.readouterr()
+    assert cli.run(["grant", "inspect", "grant.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verified"] is False
+    assert cli.run(["grant", "verify", "grant.json", "--key", "issuer.pub", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verified"], found["calls_max"], found["issued"][-1]) == (True, 9, "Z")
+    assert cli.run(["grant", "verify", "grant.json", "--key", "stranger.pub"]) == cli.EXIT_ERROR
+    assert "none of the 1 keys that you trust" in capsys.readouterr().err
+
+
+def test_a_key_pair_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("issuer.pub").write_text("somebody's")
+    assert cli.run(["grant", "keygen", "--out", "issuer"]) == cli.EXIT_ERROR
+    assert [path.name for path in tmp_path.iterdir()] == ["issuer.pub"]

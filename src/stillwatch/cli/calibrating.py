@@ -40,7 +40,7 @@ def calibrate(
 
     \b
     Examples:
-      stillwatch calibrate run --out mine.json --force
+      stillwatch calibrate run --out new.json --force
       stillwatch calibrate --show mine.json
       stillwatch calibrate --show mine.json --json
     """

@@ -21,7 +21,7 @@ def grant() -> None:
 
     \b
     Examples:
-      stillwatch grant keygen --out issuer
+      stillwatch grant keygen --out new-issuer
       stillwatch grant inspect grant.json
       stillwatch grant verify grant.json --key issuer.pub
     """
