@@ -32,7 +32,7 @@ bench-speed: setup  ## measure the time and memory of a day of CALLS calls (2000
 test: setup  ## run every test
 	@$(VENV)/python -m pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
 
-check: lint types imports test  ## lint, types, import contracts and tests
+check: lint types imports test bench-quick  ## lint, types, import contracts, tests, and a small benchmark beside its pinned figures
 
 lint: setup
 	@$(VENV)/ruff check .

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from stillwatch.campaign.calibration import shipped
 from tests.house.repository import ROOT, SOURCE, tree_of
+from tools.write_curves import section
 
 LABELS = ("Sees", "Misled by", "Evaded by", "Source")
 
@@ -73,3 +75,10 @@ def test_a_signal_has_a_slow_twin(ident: str, module: str) -> None:
 @each_signal
 def test_a_signal_has_a_scene(ident: str, module: str) -> None:
     assert mentions("scenes", ident)
+
+
+@each_signal
+def test_a_page_shows_what_the_signal_says_of_honest_families(ident: str, module: str) -> None:
+    page = (ROOT / "docs" / "signals" / f"{ident}.md").read_text(encoding="utf-8")
+    assert "## Calibration curve" in page
+    assert section(shipped(), ident).strip() in page, "tools/write_curves.py writes it"
