@@ -10,7 +10,7 @@ from stillwatch.lab.benchmark.charts import write_charts
 from stillwatch.lab.benchmark.compare import compare, pinned
 from stillwatch.lab.benchmark.page import page
 from stillwatch.lab.benchmark.plan import HONEST_SCENARIO, NULL_WORLDS, Plan, Task, plan_named
-from stillwatch.lab.benchmark.run import run_benchmark
+from stillwatch.lab.benchmark.run import SCRATCH, run_benchmark
 from stillwatch.lab.scenario import FULL_RATE, SCENARIOS
 from tests.lab.benchmark.detectors import Counting, Heard
 
@@ -49,7 +49,7 @@ def test_every_kind_of_task_leaves_its_figures(finished: Path) -> None:
     assert (row["against"], row["rounds_count"]) == ("volume", 2)
     assert row["calls_obtained"] > 0
     assert scenario["spent"]["calls_paid_count"] > scenario["spent"]["calls_wanted_count"]
-    assert not (finished.parent / "scratch").exists()
+    assert not (finished.parent / SCRATCH).exists()
 
 
 def test_a_finished_task_is_not_done_again(finished: Path) -> None:

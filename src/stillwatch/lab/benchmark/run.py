@@ -35,6 +35,9 @@ from stillwatch.lab.score import Score, score, who_called
 
 SCHEMA_VERSION = 1
 
+SCRATCH = ".in-progress"
+"""Where a task's world and run are while it is measured; a name that nobody gives to something of their own."""
+
 STATED_CLASS = "least-loaded-pool"
 """The class among those whose power a run states that works as the pool of `POWER_SCENARIO` does: evenly, once each."""
 
@@ -52,14 +55,14 @@ def run_benchmark(plan: Plan, detector: Detector, out: Path, progress: Progress,
         if task.kind not in KINDS:
             raise Error("unknown-task", f"got a task of the kind {task.kind}, expected one of {', '.join(KINDS)}")
     (out / "tasks").mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(out / "scratch", ignore_errors=True)
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     kept = [out / "tasks" / f"{task.key(detector.version)}.json" for task in plan.tasks]
     left = [(task, path) for task, path in zip(plan.tasks, kept, strict=True) if not path.exists()]
     number = len(plan.tasks) - len(left)
     for task, seconds in _each(left, detector, out, workers):
         number += 1
         progress.note(f"{number} of {len(plan.tasks)}: {task.title()}, {seconds:.0f} s")
-    shutil.rmtree(out / "scratch", ignore_errors=True)
+    shutil.rmtree(out / SCRATCH, ignore_errors=True)
     table = {
         "schema_version": SCHEMA_VERSION,
         "profile": plan.profile,
@@ -93,7 +96,7 @@ def _each(
 
 def _do(task: Task, kept: Path, detector: Detector, out: Path) -> float:
     """Do one task in a scratch folder that is gone afterwards, and keep what it found."""
-    scratch = out / "scratch" / kept.stem
+    scratch = out / SCRATCH / kept.stem
     scratch.mkdir(parents=True)
     begun = time.perf_counter()
     found = game(task, detector, scratch) if task.kind == "opponent" else _measured(task, detector, scratch)
