@@ -38,12 +38,12 @@ class Stillwatch:
                 held.update(f"{file.relative_to(root).as_posix()}\0".encode() + file.read_bytes() + b"\0")
         return Stillwatch(f"{__version__} {held.hexdigest()}")
 
-    def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
+    def run(self, events: Path, accounts: Path, out: Path, seed: int, power: bool = False) -> Path:
         """Detect, and return the run's directory."""
         from stillwatch.engines import run as engine
         from stillwatch.engines.contract import RunRequest
 
-        request = RunRequest(events=(str(events),), accounts=(str(accounts),), out=out, seed=seed, power=False)
+        request = RunRequest(events=(str(events),), accounts=(str(accounts),), out=out, seed=seed, power=power)
         return engine.detect(request, _Silent(), _Unread()).run_dir
 
 

@@ -23,7 +23,7 @@ class Counting:
         self.spared = spared
         self.runs = 0
 
-    def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
+    def run(self, events: Path, accounts: Path, out: Path, seed: int, power: bool = False) -> Path:
         self.runs += 1
         table = pq.read_table(events, columns=["event_id", "account_id"])
         calls = Counter(table["account_id"].to_pylist())

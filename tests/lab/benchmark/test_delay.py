@@ -75,10 +75,10 @@ def test_a_detection_that_does_not_last_counts_from_the_hour_it_does(tmp_path: P
     class Forgetful(Counting):
         """Sees the campaign early on, and loses it while the log has 60 to 160 calls."""
 
-        def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
+        def run(self, events: Path, accounts: Path, out: Path, seed: int, power: bool = False) -> Path:
             calls = pq.read_table(events).num_rows
             self.calls_min = 1_000 if 60 <= calls <= 160 else 3
-            return super().run(events, accounts, out, seed)
+            return super().run(events, accounts, out, seed, power)
 
     (found,) = measured(tmp_path, Forgetful(3, spared=lambda name: name == "honest"))
     assert found.leaked_count > 100
@@ -105,8 +105,8 @@ def test_a_campaign_of_which_only_slices_are_reported_is_seen_by_its_calls(tmp_p
     class Slicing(Counting):
         """Lists the calls and names nobody."""
 
-        def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
-            super().run(events, accounts, out, seed)
+        def run(self, events: Path, accounts: Path, out: Path, seed: int, power: bool = False) -> Path:
+            super().run(events, accounts, out, seed, power)
             table = pq.read_table(out / "accounts.parquet")
             watched = pa.array(["watch"] * table.num_rows, pa.string())
             pq.write_table(table.set_column(2, "verdict", watched), out / "accounts.parquet")

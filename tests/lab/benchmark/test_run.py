@@ -71,10 +71,10 @@ def test_another_detector_or_task_is_measured_anew(tmp_path: Path) -> None:
 
 def test_an_interrupted_benchmark_goes_on_where_it_stopped(tmp_path: Path) -> None:
     class Interrupted(Counting):
-        def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
+        def run(self, events: Path, accounts: Path, out: Path, seed: int, power: bool = False) -> Path:
             if seed == 3:
                 raise KeyboardInterrupt
-            return super().run(events, accounts, out, seed)
+            return super().run(events, accounts, out, seed, power)
 
     plan = Plan("test", tuple(Task("null", "quiet", seed, SMALL) for seed in (2, 3)))
     with pytest.raises(KeyboardInterrupt):

@@ -16,8 +16,11 @@ class Detector(Protocol):
     @property
     def version(self) -> str: ...
 
-    def run(self, events: Path, accounts: Path, out: Path, seed: int) -> Path:
-        """Write `accounts.parquet` and `exchanges.parquet` into `out`, which does not exist yet, and return it."""
+    def run(self, events: Path, accounts: Path, out: Path, seed: int, power: bool = False) -> Path:
+        """Write `accounts.parquet` and `exchanges.parquet` into `out`, which does not exist yet, and return it.
+
+        With `power` the run's `run.json` says what it could have found; without, it may leave that out.
+        """
         ...
 
 

@@ -109,7 +109,7 @@ def _do(task: Task, kept: Path, detector: Detector, out: Path) -> float:
 def _measured(task: Task, detector: Detector, scratch: Path) -> Found:
     day = written(task, scratch / "world")
     begun = time.perf_counter()
-    run_dir = detector.run(day.log.events, day.log.accounts, scratch / "run", task.seed)
+    run_dir = detector.run(day.log.events, day.log.accounts, scratch / "run", task.seed, task.kind == "power")
     took = round(time.perf_counter() - begun, 2)
     scored = score(run_dir, day.truth)
     found = {"score": asdict(scored), "detect_seconds": took, **_of_detector(scored)}
