@@ -50,6 +50,14 @@ class Draft:
     capabilities: tuple[str, ...]
     techniques: tuple[str, ...]
 
+    @property
+    def taking_part(self) -> NDArray[np.bool_]:
+        """Who is named or carries a slice: bool[K]."""
+        return np.asarray(self.named | self.sliced)
+
+
+NO_DRAFT = -1
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -77,7 +85,7 @@ class Judged:
 class Conclusion:
     """What a run concludes. `groups` are all tested families; `skips` says why a signal passed one over;
     `scores` are the extraction scores of the hypotheses, which a calibration on honest traffic is fitted from;
-    `draft_of_claim` says row for row of the claims which campaign they belong to.
+    `draft_of_claim` says row for row of the claims which campaign they belong to, NO_DRAFT where to none.
     """
 
     campaigns: tuple[Draft, ...]
@@ -151,13 +159,15 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
             families=tuple(sorted(families)),
             group_ids=tuple(sorted(judged.tested[at_of[family]][1].group_id for family in families)),
         )
-    order = sorted(range(len(drafts)), key=lambda at: _rank(drafts[at]))
-    place = np.argsort(np.array(order, dtype=np.int64))
+    # A family can be rejected and keep no call: all of its accounts' calls carry more of other families.
+    order = sorted((at for at, draft in enumerate(drafts) if draft.taking_part.any()), key=lambda at: _rank(drafts[at]))
+    place = np.full(len(drafts) + 1, NO_DRAFT)
+    place[order] = np.arange(len(order))
     groups = tuple((family, _group(judged, at)) for at, (family, _, _) in enumerate(judged.tested))
     return Conclusion(
         campaigns=tuple(drafts[at] for at in order),
         claims=claims,
-        draft_of_claim=place[of_claim] if len(order) else of_claim,
+        draft_of_claim=place[of_claim],
         groups=groups,
         ran=frozenset(mark.ident for of in judged.marks for mark in of),
         skips={said.ident: said.reason for _, _, of in judged.tested for said in of if isinstance(said, Skipped)},
@@ -166,7 +176,7 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
 
 
 def _rank(draft: Draft) -> tuple[float, float, int, tuple[str, ...]]:
-    return draft.q_value, draft.p_value, -int(draft.named.sum() + draft.sliced.sum()), draft.group_ids
+    return draft.q_value, draft.p_value, -int(draft.taking_part.sum()), draft.group_ids
 
 
 def _taking_part(judged: Judged, claims: Claims, family: int, at: int) -> Keys:

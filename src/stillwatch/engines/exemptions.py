@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.campaign import exemption
 from stillwatch.campaign.claims import Claims
-from stillwatch.campaign.conclusion import Conclusion, Draft
+from stillwatch.campaign.conclusion import NO_DRAFT, Conclusion, Draft
 from stillwatch.campaign.exemption import Exemption, KeyedGrant, Usage, Volume
 from stillwatch.engines.contract import RunRequest
 from stillwatch.engines.second_look import campaign_ident, drafts_of, part_of
@@ -99,14 +99,14 @@ def _reduced(concluded: Conclusion, drafts: list[Draft], found: list[Exemption])
     claims = concluded.claims
     stays = ~_covered(concluded.draft_of_claim, claims.account, found)
     kept = np.array([one.status != "exempted" for one in found], dtype=bool)
-    place = np.cumsum(kept) - 1
+    place = np.append(np.cumsum(kept) - 1, NO_DRAFT)
     return replace(
         concluded,
         campaigns=tuple(one for one, keep in zip(drafts, kept, strict=True) if keep),
         claims=Claims(claims.family[stays], claims.account[stays], claims.calls[stays]),
-        draft_of_claim=place[concluded.draft_of_claim[stays]] if len(found) else concluded.draft_of_claim,
+        draft_of_claim=place[concluded.draft_of_claim[stays]],
     )
 
 
 def _ident(draft: Draft) -> str:
-    return campaign_ident(draft.accounts[draft.named | draft.sliced])
+    return campaign_ident(draft.accounts[draft.taking_part])

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillwatch.campaign.conclusion import Conclusion, Draft
+from stillwatch.campaign.conclusion import NO_DRAFT, Conclusion, Draft
 from stillwatch.engines import output
 from stillwatch.engines.contract import Observer
 from stillwatch.engines.embedded import Embedded
@@ -31,7 +31,7 @@ def look_again(
 ) -> tuple[list[str], int]:
     """Write the campaigns, their accounts, calls and hours; return the campaigns' ids and the number of calls."""
     drafts = concluded.campaigns
-    idents = [campaign_ident(draft.accounts[draft.named | draft.sliced]) for draft in drafts]
+    idents = [campaign_ident(draft.accounts[draft.taking_part]) for draft in drafts]
     names: dict[int, str] = {}
     met = np.zeros(len(flagged.event), dtype=bool)
     found = staged / output.WORK / "found.parquet"
@@ -71,6 +71,8 @@ def campaign_ident(accounts: np.ndarray) -> str:
 def flagged_calls(calls: dict[str, np.ndarray], concluded: Conclusion) -> Flagged:
     """Return the calls (Embedded.closest_calls) that belong to campaigns, with what becomes of their accounts."""
     draft = drafts_of(calls, concluded)
+    kept = draft != NO_DRAFT
+    calls, draft = {name: column[kept] for name, column in calls.items()}, draft[kept]
     named, sliced = part_of(calls, draft, concluded.campaigns)
     columns = {name: calls[f"{name}_key"] for name in ("event", "account")}
     columns |= {name: calls[name] for name in ("time_us", "family", "output_tokens", "source")}
