@@ -22,6 +22,7 @@ def build() -> Scene:
             world.call(name, second, EXTRACT + sentence(rng, words))
     return Scene(
         world,
+        campaigns=("pool",),
         outcomes={"tutored": "shared-template"},
         speaks_for=(("capability-sweep", "pool"),),
         speaks_against=(("population-homogeneity", "pool"),),

@@ -14,4 +14,4 @@ def build() -> Scene:
     strangers(world)
     names = world.add_accounts("seat", 80, organization_id=["the house"] * 80)
     campaign(world, "seat", Queue(GRADES, items=400, samples=3), names, organization_id="the house", client_ip="gate")
-    return Scene(world, outcomes={"seat": "common-control"}, skipped=frozenset({"shared-infrastructure"}))
+    return Scene(world, outcomes={"seat": "common-control"})

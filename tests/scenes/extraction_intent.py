@@ -1,6 +1,7 @@
 """extraction-intent: two pools are dealt work alike; one asks for reasoning, the other sorts parcels.
 
-One parcel in six comes with a note that asks for reasoning: enough to be looked at, not enough to be accused.
+One parcel in six comes with a note that asks for reasoning: enough to be looked at, not enough to be accused. Two
+answers of three are followed up, for which a harvest has no use.
 """
 
 from tests.scenes.scene import Scene
@@ -21,6 +22,7 @@ def build() -> Scene:
     before = len(world.events)
     campaign(world, "courier", Queue(PARCELS, items=1_000))
     for at, event in enumerate(world.events[before:]):
+        event |= {"turn_index": at % 3, "output_tokens": 20}
         if at % 6 == 0:
             event["input_text"] += " " + NOTE
     return Scene(
