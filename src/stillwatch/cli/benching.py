@@ -18,7 +18,7 @@ from stillwatch.cli.options import console, json_option, path, print_json, progr
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PROFILES = ("quick", "full")
+PROFILES = ("quick", "short", "full")
 """Written down so that completion loads no laboratory; tests/test_cli.py keeps the two in step."""
 
 
