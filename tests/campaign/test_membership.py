@@ -59,6 +59,15 @@ def test_a_verdict_without_an_account_is_asked_for_each_account() -> None:
     assert not membership(pool([10] * 10), [], weaker).part.any()
 
 
+def test_where_only_shared_values_speak_nobody_without_one_is_named() -> None:
+    tied = np.array([True] * 6 + [False] * 4)
+    shared = Mark("shared-infrastructure", "infrastructure", 60.0, (), linked=tied, tied=tied)
+    dealt = Mark("pool-dispatch", "dispatch", 30.0, ())
+    silent = Mark("pool-dispatch", "dispatch", -0.7, ())
+    assert membership(pool([10] * 10), [shared, silent], verdict([50.0] * 10)).part.tolist() == tied.tolist()
+    assert membership(pool([10] * 10), [shared, dealt], verdict([50.0] * 10)).part.all()
+
+
 def test_an_account_that_carries_the_campaign_beside_other_work_is_sliced_and_not_named() -> None:
     share = np.array([1.0, 0.4, 0.4, 0.2])
     assert is_sliced(share, np.array([True, False, True, False])).tolist() == [False, False, True, True]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from stillwatch.campaign.fusion import Verdict
+from stillwatch.campaign.fusion import COORDINATION, Verdict
 from stillwatch.signals.contract import Floats, Mark, Pool
 
 CALLS_MIN = 2
@@ -46,7 +46,9 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
     """Return who takes part in a family.
 
     An account takes part when it has two calls of the family, or one and a rare link; when the family is rejected
-    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it.
+    without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it. Where only
+    shared values and sign-ups speak for one hand, an account must be one of those that share or signed up: among
+    the users of a public tool everybody's volume is typical.
     """
     calls = pool.calls
     linked = np.zeros(len(pool.accounts), dtype=bool)
@@ -59,8 +61,20 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
     devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
     stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
+    ties = [mark.tied for mark in marks if mark.tied is not None]
+    if ties and not _collective(marks):
+        typical = devoted = np.logical_or.reduce(ties)
     fit = np.where(linked, 1.0, np.where(typical, 0.95, np.where(devoted, 0.9, 0.5)))
     return Members(fit, enough & stands & (typical | devoted | linked))
+
+
+def _collective(marks: Sequence[Mark]) -> bool:
+    """Say whether any signal about the pool as a whole is evidence by itself, at twenty to one."""
+    return any(
+        mark.log_e is not None and mark.log_e >= np.log(20) and mark.tied is None
+        for mark in marks
+        if mark.ident in COORDINATION
+    )
 
 
 def is_sliced(share: Floats, carriers: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -47,7 +47,7 @@ def conclude(panel: Panel) -> Mark | Skipped:
         FAMILY,
     )
     if log_p < np.log(0.01):
-        return Mark(IDENT, FAMILY, log_e, (said,), (), without)
+        return Mark(IDENT, FAMILY, log_e, (said,), (), without, tied=member)
     apart = Evidence(IDENT, "sign-ups are spread like everybody's", inside / len(known), None, FAMILY)
     return Mark(IDENT, FAMILY, log_e, (), (apart,), without)
 

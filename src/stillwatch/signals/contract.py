@@ -205,7 +205,8 @@ class Mark:
     """What one signal concludes on one family.
 
     `log_e` is the natural logarithm of an e-value against the signal's null, None where it has none;
-    `log_e_without[a]` is the same with account a left out. `score` is what the extraction axis reads.
+    `log_e_without[a]` is the same with account a left out. `score` is what the extraction axis reads. `linked` are
+    accounts that share a rare value; `tied` those that the evidence is about, None where it is about the whole pool.
     """
 
     ident: str
@@ -217,6 +218,7 @@ class Mark:
     score: float | None = None
     links: tuple[Link, ...] = ()
     linked: npt.NDArray[np.bool_] | None = None
+    tied: npt.NDArray[np.bool_] | None = None
     figures: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -63,7 +63,7 @@ def conclude(panel: Panel) -> Mark | Skipped:
         FAMILY,
     )
     shown = tuple(sorted(links, key=lambda link: (-link.weight_bits, link.kind, link.pseudonym))[:LINKS_MAX])
-    return Mark(IDENT, FAMILY, log_e, (said,), (), without, links=shown, linked=linked)
+    return Mark(IDENT, FAMILY, log_e, (said,), (), without, links=shown, linked=linked, tied=linked)
 
 
 @dataclass(frozen=True, slots=True)
