@@ -1,4 +1,4 @@
-"""Which families are tested: chosen on the discovery blocks alone, so that the test has not been looked at."""
+"""Which families are tested: chosen on the discovery blocks, but for volumes of the whole log (texts, shares)."""
 
 from __future__ import annotations
 
