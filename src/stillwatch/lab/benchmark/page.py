@@ -59,8 +59,9 @@ def _introduction(found: Found) -> str:
     held = (
         f"Scenarios that thresholds or wordings were chosen on, or whose kinds the shipped calibration was fitted on: "
         f"{chosen}, and the small worlds without campaigns. They are marked with \\* and prove less than the others, "
-        "which are held out. The calibration is fitted under seeds from 10000 on; no test, demo or calibration draws "
-        "the seeds above."
+        "which are held out in wording and seeds. Under other seeds they were looked at while the detector grew: "
+        "[the method](method.md) says when and at which. The calibration is fitted under seeds from 10000 on; no test, "
+        "demo or calibration draws the seeds above."
     )
     made = "*Made from the benchmark's results; edit neither by hand.*"
     return "\n\n".join(["# Benchmark", made, paragraph(told), paragraph(held)])
