@@ -22,16 +22,7 @@ def keys(count: int, first: int = 1) -> np.ndarray:
 
 def empty_population(owners_count: int) -> Population:
     no_calls = np.zeros(0, dtype=np.int64)
-    return Population(
-        owners_count,
-        no_calls,
-        HOUR_US,
-        0,
-        no_calls,
-        no_calls.astype(bool),
-        np.zeros(0, np.uint64),
-        np.zeros((0, 0), int),
-    )
+    return Population(owners_count, no_calls, HOUR_US, 0, no_calls, no_calls.astype(bool))
 
 
 def panel(

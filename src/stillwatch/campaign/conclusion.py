@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -153,12 +153,7 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
     drafts = []
     for number in range(max(part, default=-1) + 1):
         families = [family for family, home in homes.items() if draft_of[home] == number]
-        drafts.append(_draft(judged, claims, of_claim == number, [at_of[f] for f in families if homes[f] == f]))
-        drafts[-1] = replace(
-            drafts[-1],
-            families=tuple(sorted(families)),
-            group_ids=tuple(sorted(judged.tested[at_of[family]][1].group_id for family in families)),
-        )
+        drafts.append(_draft(judged, claims, of_claim == number, homes, families))
     # A family can be rejected and keep no call: all of its accounts' calls carry more of other families.
     order = sorted((at for at, draft in enumerate(drafts) if draft.taking_part.any()), key=lambda at: _rank(drafts[at]))
     place = np.full(len(drafts) + 1, NO_DRAFT)
@@ -193,9 +188,13 @@ def _nobody(verdict: Verdict) -> Judgement:
     )
 
 
-def _draft(judged: Judged, claims: Claims, mine: NDArray[np.bool_], ats: list[int]) -> Draft:
-    """Make one campaign of the families at `ats`; `mine` marks the claims whose calls belong to it."""
+def _draft(
+    judged: Judged, claims: Claims, mine: NDArray[np.bool_], homes: Mapping[int, int], families: Sequence[int]
+) -> Draft:
+    """Make one campaign of some rejected families, of which those that stand speak; `mine` marks its claims."""
     tested, marks, verdicts = judged.tested, judged.marks, judged.verdicts
+    at_of = {tested[at][0]: at for at in judged.rejected}
+    ats = [at_of[family] for family in families if homes[family] == family]
     accounts = np.unique(claims.account[mine])
     claimed = np.bincount(np.searchsorted(accounts, claims.account[mine]), weights=claims.calls[mine])
     fit, sent = (np.zeros(len(accounts)) for _ in range(2))
@@ -215,8 +214,8 @@ def _draft(judged: Judged, claims: Claims, mine: NDArray[np.bool_], ats: list[in
     best = min(ats, key=lambda at: (verdicts[at].q_value, verdicts[at].p_extraction))
     every = [mark for at in ats for mark in marks[at]]
     return Draft(
-        families=(),
-        group_ids=(),
+        families=tuple(sorted(families)),
+        group_ids=tuple(sorted(tested[at_of[family]][1].group_id for family in families)),
         accounts=accounts,
         membership=np.round(fit * (0.5 + 0.5 * share), 4),
         named=part & ~sliced,

@@ -173,7 +173,7 @@ class Panel:
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""
-        return self.pool().owners()
+        return owners_of(self.accounts, self.organizations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +194,13 @@ class Pool:
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""
-        found, owner = np.unique(
-            np.where(self.organizations == 0, self.accounts, self.organizations), return_inverse=True
-        )
-        return owner.astype(np.int64), len(found)
+        return owners_of(self.accounts, self.organizations)
+
+
+def owners_of(accounts: Keys, organizations: Keys) -> tuple[Ints, int]:
+    """Return each account's owner as an index, int64[K], and the number of owners: its organisation, or itself."""
+    found, owner = np.unique(np.where(organizations == 0, accounts, organizations), return_inverse=True)
+    return owner.astype(np.int64), len(found)
 
 
 @dataclass(frozen=True, slots=True)
