@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,3 +45,11 @@ def test_a_pool_is_as_devoted_as_all_its_families_together() -> None:
     members = [pool(accounts, 4), pool(accounts, 3), pool(accounts[:5], 9)]
     assert devotion(members[0], members[:1]) == pytest.approx(0.4)
     assert devotion(members[0], members) == pytest.approx(0.7)
+
+
+def test_a_family_of_which_a_tenth_is_in_memory_takes_up_as_much_of_its_accounts_as_the_whole() -> None:
+    accounts = list(range(1, 21))
+    whole, tenth = pool(accounts, 40, sent=100), replace(pool(accounts, 4, sent=100), kept=0.1)
+    assert tenth.shares == pytest.approx(whole.shares)
+    assert tenth.events_count == whole.events_count
+    assert devotion(tenth, [tenth, pool(accounts, 20, sent=100)]) == pytest.approx(0.6)

@@ -209,7 +209,7 @@ def _draft(
         carriers[place] |= pool.carriers[there]
     share = np.minimum(1.0, claimed / np.maximum(sent, 1))
     sliced = part & is_sliced(share, carriers)
-    largest = max(ats, key=lambda at: (int(tested[at][1].calls.sum()), tested[at][1].group_id))
+    largest = max(ats, key=lambda at: (tested[at][1].events_count, tested[at][1].group_id))
     of_largest = marks[largest]
     best = min(ats, key=lambda at: (verdicts[at].q_value, verdicts[at].p_extraction))
     every = [mark for at in ats for mark in marks[at]]
@@ -247,7 +247,7 @@ def _group(judged: Judged, at: int) -> Group:
         outcome=judgement.outcome,
         accounts_count=len(pool.accounts),
         organizations_count=pool.owners()[1],
-        events_count=int(pool.calls.sum()),
+        events_count=pool.events_count,
         log_e_coordination=round(max(verdict.log_e_coordination, -999.0), 3),
         p_extraction=verdict.p_extraction,
         q_value=verdict.q_value,

@@ -56,9 +56,8 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
         if mark.linked is not None:
             linked |= mark.linked
     middle = float(np.median(calls))
-    share = np.minimum(1.0, calls / np.maximum(pool.account_calls, 1))
     typical = stats.poisson.cdf(calls, middle) >= TYPICAL_P
-    devoted = (share >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
+    devoted = (pool.shares >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
     stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
     ties = [mark.tied for mark in marks if mark.tied is not None]

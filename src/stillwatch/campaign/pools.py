@@ -29,7 +29,7 @@ def same_accounts(pools: Sequence[Pool]) -> list[list[int]]:
     held = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=(len(pools), len(found)))
     shared = (held @ held.T).tocsr()
     size = np.array([len(pool.accounts) for pool in pools])
-    order = sorted(range(len(pools)), key=lambda at: (-int(pools[at].calls.sum()), pools[at].group_id))
+    order = sorted(range(len(pools)), key=lambda at: (-pools[at].events_count, pools[at].group_id))
     free = np.ones(len(pools), dtype=bool)
     parts = []
     for leader in order:
@@ -52,5 +52,5 @@ def devotion(leader: Pool, members: Sequence[Pool]) -> float:
     inside = np.zeros(len(leader.accounts))
     for pool in members:
         _, there, here = np.intersect1d(leader.accounts, pool.accounts, assume_unique=True, return_indices=True)
-        inside[there] += pool.calls[here]
-    return float(np.median(np.minimum(1.0, inside / np.maximum(leader.account_calls, 1))))
+        inside[there] += pool.shares[here]
+    return float(np.median(np.minimum(1.0, inside)))

@@ -286,14 +286,16 @@ class Embedded:
         # In order of families, so that each one's calls are read without looking at the others'.
         self._table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
         for family in chosen:
+            kept = self._kept_items(family)
             found = self._base.sql(
                 f"SELECT {', '.join(PANEL_COLUMNS)} FROM panel_calls WHERE family = {family} "
-                f"AND item_key % {THINNING} < {self._kept_items(family)} ORDER BY account_key, time_us, event_key"
+                f"AND item_key % {THINNING} < {kept} ORDER BY account_key, time_us, event_key"
             ).to_arrow_table()
             self._cores[family] = Core.of(found)
             raw = FamilyRows(
                 families.name(family),
                 self._cores[family].keep(found),
+                kept / THINNING,
                 self._numpy(f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"),
                 self._numpy(f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"),
             )

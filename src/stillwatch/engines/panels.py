@@ -84,13 +84,14 @@ def closest(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True, slots=True)
 class FamilyRows:
-    """A family as the digests give it: calls of PANEL_COLUMNS by account and time; its accounts' facts by account
-    (account_key, calls, organization_key, created_us, ACCOUNT_FACT_COLUMNS); the values they share (kind, value,
-    degree, account_key).
+    """A family as the digests give it: calls of PANEL_COLUMNS by account and time, of a share (`kept`) of its items;
+    its accounts' facts by account (account_key, calls, organization_key, created_us, ACCOUNT_FACT_COLUMNS); the values
+    they share (kind, value, degree, account_key).
     """
 
     name: str
     calls: pa.Table
+    kept: float
     members: dict[str, np.ndarray]
     held: dict[str, np.ndarray]
 
@@ -141,6 +142,7 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
         shared=_shared_values(rows.held, accounts),
         population=population,
         available=available,
+        kept=rows.kept,
     )
 
 

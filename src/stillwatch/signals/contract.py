@@ -152,6 +152,7 @@ class Panel:
 
     Shapes:  accounts, organizations, account_calls, created_us: K entries; organizations are 0 and
              created_us -1 where unknown; account_calls counts all calls of the account, in and out of the family.
+             `kept` is the share of the family's items that `calls` holds, below 1 in the largest families.
     """
 
     group_id: str
@@ -164,12 +165,13 @@ class Panel:
     shared: tuple[SharedValues, ...]
     population: Population
     available: frozenset[str] = frozenset()
+    kept: float = 1.0
 
     def pool(self, carriers: npt.NDArray[np.bool_] | None = None) -> Pool:
         """Return what is needed of the family once the signals have spoken."""
         calls = np.bincount(self.calls.account, minlength=len(self.accounts)).astype(np.int64)
         carrying = np.zeros(len(self.accounts), dtype=bool) if carriers is None else carriers
-        return Pool(self.group_id, self.accounts, self.organizations, self.account_calls, calls, carrying)
+        return Pool(self.group_id, self.accounts, self.organizations, self.account_calls, calls, carrying, self.kept)
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""
@@ -178,7 +180,8 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The accounts of one family, and how many calls each made: in all (`account_calls`) and in the family (`calls`).
+    """The accounts of one family, and how many calls each made: in all (`account_calls`) and in the family (`calls`,
+    of which the share `kept` is counted).
 
     `carriers` are accounts that pass on other people's requests.
 
@@ -191,6 +194,17 @@ class Pool:
     account_calls: Ints
     calls: Ints
     carriers: npt.NDArray[np.bool_]
+    kept: float = 1.0
+
+    @property
+    def shares(self) -> Floats:
+        """What part of each account's calls is in the family: float64[K], 0 to 1."""
+        return np.minimum(1.0, self.calls / (self.kept * np.maximum(self.account_calls, 1)))
+
+    @property
+    def events_count(self) -> int:
+        """How many calls the family has; an estimate where not all are counted."""
+        return round(int(self.calls.sum()) / self.kept)
 
     def owners(self) -> tuple[Ints, int]:
         """Return each account's owner as an index, int64[K], and the number of owners."""

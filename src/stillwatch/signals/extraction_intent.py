@@ -104,8 +104,7 @@ def harvest(panel: Panel) -> tuple[float, float, float]:
     Twin:    tests/naive/extraction_intent.py::harvest
     """
     calls = panel.calls
-    inside = np.bincount(calls.account, minlength=len(panel.accounts))
-    devoted = float(np.median(np.minimum(1.0, inside / np.maximum(panel.account_calls, 1))))
+    devoted = float(np.median(panel.pool().shares))
     turns = calls.turn_index[calls.tested]
     single = float((turns[turns >= 0] == 0).mean()) if (turns >= 0).any() else 0.5
     tokens = calls.output_tokens[calls.tested]

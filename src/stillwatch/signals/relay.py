@@ -72,12 +72,8 @@ def carriers(panel: Panel) -> npt.NDArray[np.bool_]:
 
 
 def relay_shares(panel: Panel) -> Floats:
-    """Return the share of each account's calls that are outside the family: float64[K].
-
-    Of a carrier these are other people's; a family that was thinned (`PANEL_CALLS_MAX`) makes them look like more.
-    """
-    inside = np.bincount(panel.calls.account, minlength=len(panel.accounts))
-    return np.asarray(1 - np.minimum(1.0, inside / np.maximum(panel.account_calls, 1)), dtype=np.float64)
+    """Return the share of each account's calls that are outside the family, of a carrier other people's: float64[K]."""
+    return np.asarray(1 - panel.pool().shares)
 
 
 def programs(panel: Panel) -> npt.NDArray[np.int64]:

@@ -22,19 +22,19 @@ def conclude(panel: Panel) -> Mark | Skipped:
     Evaded by:  a new wording for every call.
     Source:     method, stage 1.
     """
-    calls = np.bincount(panel.calls.account, minlength=len(panel.accounts))
-    share = calls / np.maximum(panel.account_calls, 1)
-    if not calls.any():
+    pool = panel.pool()
+    if not pool.calls.any():
         return Skipped(IDENT, "no calls of the family")
     accounts, owners = len(panel.accounts), panel.owners()[1]
+    share = float(np.median(pool.shares))
     paths = len(np.unique(panel.calls.path[panel.calls.path != 0]))
     over = f" over {paths} access paths" if paths > 1 else ""
     said = Evidence(
         IDENT,
-        f"{accounts} accounts of {owners} owners sent {int(calls.sum())} calls with one skeleton{over}; "
-        f"in the median account that is {np.median(share):.0%} of its calls",
-        float(np.median(share)),
+        f"{accounts} accounts of {owners} owners sent {pool.events_count} calls with one skeleton{over}; "
+        f"in the median account that is {share:.0%} of its calls",
+        share,
         None,
         FAMILY,
     )
-    return Mark(IDENT, FAMILY, None, (said,), figures={"share": float(np.median(share))})
+    return Mark(IDENT, FAMILY, None, (said,), figures={"share": share})
