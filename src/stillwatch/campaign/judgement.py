@@ -101,8 +101,10 @@ def judge_untested(owners: int, items: int, accounts: int, intent: float) -> Jud
         )
     return Judgement(
         "shared-template",
-        f"in the discovery blocks its calls asked for no training material (score {intent:.2f}, needed {INTENT_MIN:g})",
-        "calls that ask for reasoning, grades or training data",
+        "too few calls for a test, or no reason for one: in the discovery blocks they ask for no training material "
+        f"(score {intent:.2f}, needed {INTENT_MIN:g}) and are not refused, replayed, evenly shared out or most of what "
+        "its accounts send",
+        "more calls, or calls that ask for reasoning, grades or training data",
     )
 
 

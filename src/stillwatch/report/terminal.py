@@ -158,7 +158,7 @@ def _notes(run: reading.Run) -> list[tuple[str, list[str]]]:
             for outcome in wording.OUTCOMES
             if outcomes[outcome]
         ],
-        "Not tested": [f"{wording.families(untested)}: too small, or nothing in them asks for training material"]
+        "Not tested": [f"{wording.families(untested)}: too small, or without a reason to test them"]
         if untested
         else [],
         "Under watch": [wording.counted(n, "account")] if (n := reading.verdict_count(run.directory, "watch")) else [],

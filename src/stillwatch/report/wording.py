@@ -30,7 +30,7 @@ OUTCOME_MEANINGS = {
 
 UNTESTED_MEANINGS = {
     "common-control": "One owner's accounts, who can be asked.",
-    "shared-template": "Nothing in them asks for training material.",
+    "shared-template": "Too few calls for a test, or no reason for one.",
     "common-task": "Few texts sent by many accounts: something that went round.",
     "undecided": "They ask for training material, in too few calls for a test.",
 }
