@@ -67,7 +67,7 @@ PHRASE_CLASSES = (
 
 SIGNS = ("refused", "replayed")
 """What else is counted of a family's calls before it is chosen: the model or a filter declined; the call presented a
-reasoning block that another owner was issued."""
+reasoning block that another owner was issued, or was issued one that another owner presented."""
 
 WITNESSES = 8
 """Smallest event hashes kept of each shared shingle. Two shingles whose sets of calls have Jaccard index J agree on

@@ -28,21 +28,29 @@ OWNERS = ("account_key owner_key", [(1, 10), (2, 10), (3, 30), (4, 40)])
 
 
 @pytest.mark.parametrize(
-    ("blocks", "foreign"),
+    ("blocks", "foreign", "taken"),
     [
-        ([(7, 100, 1, ISSUED), (7, 101, 1, PRESENTED)], []),
-        ([(7, 100, 1, ISSUED), (7, 101, 2, PRESENTED)], []),
-        ([(7, 100, 1, ISSUED), (7, 101, 3, PRESENTED)], [(101, 10)]),
-        ([(7, 100, 1, ISSUED), (7, 102, 3, ISSUED), (7, 101, 3, PRESENTED)], []),
-        ([(7, 101, 3, PRESENTED)], []),
-        ([(7, 100, 3, ISSUED), (8, 102, 1, ISSUED), (7, 101, 4, PRESENTED), (8, 101, 4, PRESENTED)], [(101, 10)]),
+        ([(7, 100, 1, ISSUED), (7, 101, 1, PRESENTED)], [], []),
+        ([(7, 100, 1, ISSUED), (7, 101, 2, PRESENTED)], [], []),
+        ([(7, 100, 1, ISSUED), (7, 101, 3, PRESENTED)], [(101, 10)], [(100, 30)]),
+        ([(7, 100, 1, ISSUED), (7, 102, 3, ISSUED), (7, 101, 3, PRESENTED)], [], []),
+        ([(7, 101, 3, PRESENTED)], [], []),
+        (
+            [(7, 100, 3, ISSUED), (8, 102, 1, ISSUED), (7, 101, 4, PRESENTED), (8, 101, 4, PRESENTED)],
+            [(101, 10)],
+            [(100, 40), (102, 40)],
+        ),
     ],
     ids=["own", "same-owner", "another-owner", "issued-to-both", "issued-before-the-log", "one-of-two-issuers"],
 )
-def test_a_block_is_foreign_where_another_owner_and_not_this_one_was_issued_it(blocks: Rows, foreign: Rows) -> None:
-    statement = statements.FOREIGN_CALLS.format(parts=1, part=0)
+def test_a_block_is_foreign_where_another_owner_and_not_this_one_was_issued_it(
+    blocks: Rows, foreign: Rows, taken: Rows
+) -> None:
     columns = "block_key event_key account_key presented"
-    assert answered(statement, blocks=(columns, blocks), account_facts=OWNERS) == foreign
+    moved = f"WITH foreign_blocks AS ({statements.FOREIGN_BLOCKS.format(parts=1, part=0)}) "
+    for statement, expected in ((statements.FOREIGN_CALLS, foreign), (statements.TAKEN_CALLS, taken)):
+        found = answered(moved + statement, blocks=(columns, blocks), account_facts=OWNERS)
+        assert sorted(found) == expected
 
 
 def test_callers_are_counted_over_the_whole_log_for_accounts_of_chosen_families_only() -> None:

@@ -59,6 +59,7 @@ def _identities(rng: np.random.Generator, calls: int, account: np.ndarray) -> di
         "input_tokens": rng.integers(-1, 4_000, calls), "output_tokens": rng.integers(0, 2_000, calls),
         "words": rng.integers(0, 500, calls), "flags": rng.integers(0, 2**11, calls),
         "issuer": rng.integers(1, 9, calls) * (rng.random(calls) < rng.choice([0.0, 0.3])),
+        "taker": rng.integers(1, 9, calls) * (rng.random(calls) < rng.choice([0.0, 0.3])),
     }  # fmt: skip
 
 

@@ -40,6 +40,10 @@ def build() -> Scene:
     return Scene(
         world,
         outcomes={"tutored": "shared-template"},
-        speaks_for=(("reasoning-replay", "decoder"), ("extraction-intent", "decoder")),
+        speaks_for=(
+            ("reasoning-replay", "decoder"),
+            ("reasoning-replay", "harvester"),
+            ("extraction-intent", "decoder"),
+        ),
         speaks_against=(("reasoning-replay", "tutored"),),
     )

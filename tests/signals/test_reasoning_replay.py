@@ -68,6 +68,36 @@ def test_a_pool_that_decodes_the_reasoning_of_another_is_found_at_two_calls_an_a
     assert mark.linked.all()
 
 
+def test_accounts_whose_reasoning_a_pool_decodes_are_found_as_the_pool_is() -> None:
+    account = np.repeat(np.arange(60), 2)
+    flags = np.full(120, trace.FLAG_ISSUES)
+    made = replace(panel(account, flags=flags, taker=1_000 + np.arange(120) % 50), available=LOGGED)
+    mark = concluded(made)
+    assert mark.log_e > 100
+    assert mark.score == signal.SCORE_FULL
+    assert "50 others presented reasoning that 60 of 60 owners were issued" in mark.evidence[0].statement
+    assert mark.linked is not None
+    assert mark.linked.all()
+
+
+def test_reasoning_that_one_owner_took_from_many_is_one_accident() -> None:
+    account = np.repeat(np.arange(60), 2)
+    made = panel(account, flags=np.full(120, trace.FLAG_ISSUES), taker=np.full(120, 1_000))
+    mark = concluded(replace(made, available=LOGGED))
+    assert mark.score < 0.02
+
+
+def test_both_sides_of_one_family_weigh_as_their_mean() -> None:
+    account = np.repeat(np.arange(40), 2)
+    flags = np.tile([trace.FLAG_PRESENTS, trace.FLAG_ISSUES], 40)
+    issuer = np.where(np.tile([True, False], 40), 2_000 + account, 0)
+    both = concluded(replace(panel(account, flags=flags, issuer=issuer), available=LOGGED))
+    one = concluded(presenting(np.arange(40), 2_000 + np.arange(40)))
+    nothing = signal.log_e_of(0, 40)
+    assert both.log_e == pytest.approx(np.logaddexp(one.log_e, nothing) - np.log(2))
+    assert both.score == one.score
+
+
 def test_a_transcript_that_went_round_is_one_accident() -> None:
     mark = concluded(presenting(np.arange(80), np.full(80, 1_000)))
     assert mark.score < 0.01

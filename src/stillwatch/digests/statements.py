@@ -90,18 +90,27 @@ SELECT model_key, time_us // {block_us} AS block, count(*) AS calls FROM traces 
 ) GROUP BY model_key, block ORDER BY model_key, block
 """
 
-FOREIGN_CALLS = """
-SELECT event_key, min(issuer_key) AS issuer_key FROM (
-    SELECT p.event_key, p.block_key, max(CASE WHEN i.owner_key = f.owner_key THEN 1 ELSE 0 END) AS own,
-           min(i.owner_key) AS issuer_key
+FOREIGN_BLOCKS = """
+SELECT event_key, block_key, presenter_key, issuer_key FROM (
+    SELECT p.event_key, p.block_key, f.owner_key AS presenter_key, min(i.owner_key) AS issuer_key,
+           max(CASE WHEN i.owner_key = f.owner_key THEN 1 ELSE 0 END) AS own
     FROM blocks p JOIN account_facts f USING (account_key) JOIN (
         SELECT DISTINCT b.block_key, a.owner_key FROM blocks b JOIN account_facts a USING (account_key)
         WHERE b.presented = 0 AND b.block_key % {parts} = {part}
     ) i ON i.block_key = p.block_key
-    WHERE p.presented = 1 AND p.block_key % {parts} = {part} GROUP BY p.event_key, p.block_key
-) WHERE own = 0 GROUP BY event_key
+    WHERE p.presented = 1 AND p.block_key % {parts} = {part} GROUP BY p.event_key, p.block_key, f.owner_key
+) WHERE own = 0
 """
-"""Calls that presented a block which was issued, but to no account of their own owner, and whom it was issued to."""
+"""Blocks that a call presented and that were issued, but to no account of its own owner; whom they were issued to."""
+
+FOREIGN_CALLS = "SELECT event_key, min(issuer_key) AS issuer_key FROM foreign_blocks GROUP BY event_key"
+"""The calls that presented such blocks."""
+
+TAKEN_CALLS = """
+SELECT b.event_key, min(f.presenter_key) AS taker_key FROM blocks b JOIN foreign_blocks f USING (block_key)
+WHERE b.presented = 0 GROUP BY b.event_key
+"""
+"""The calls that were issued such blocks, and who presented them."""
 
 OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
@@ -207,7 +216,6 @@ WHERE f.family IN (SELECT family FROM chosen)
 """
 
 PANEL_CALLS = """
-SELECT c.*, coalesce(f.issuer_key, 0) AS issuer_key FROM collected c LEFT JOIN (
-    SELECT event_key, min(issuer_key) AS issuer_key FROM foreign_calls GROUP BY event_key
-) f USING (event_key)
+SELECT c.*, coalesce(f.issuer_key, 0) AS issuer_key, coalesce(t.taker_key, 0) AS taker_key
+FROM collected c LEFT JOIN foreign_calls f USING (event_key) LEFT JOIN taken_calls t USING (event_key)
 """

@@ -202,7 +202,9 @@ class Embedded:
             ]
         )
         path = self._work / "members.parquet"
-        foreign = self._numpy("SELECT DISTINCT event_key FROM foreign_calls ORDER BY event_key")["event_key"]
+        moved = self._numpy(
+            "SELECT event_key FROM foreign_calls UNION SELECT event_key FROM taken_calls ORDER BY event_key"
+        )["event_key"]
         over = 0
         with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
             wanted = ["event_key", "account_key", "time_us", "phrases", "flags", "item_key", "shingles"]
@@ -214,7 +216,7 @@ class Embedded:
                     pa.array(batch["account_key"].to_numpy()[rows]),
                     pa.array(tested[rows]),
                     pa.array(batch["phrases"].to_numpy()[rows]),
-                    pa.array(_signs(batch, foreign)[rows]),
+                    pa.array(_signs(batch, moved)[rows]),
                     pa.array(batch["item_key"].to_numpy()[rows]),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
@@ -302,11 +304,12 @@ class Embedded:
             yield family, build_panel(raw, population, blocks, available)
 
     def _find_foreign_blocks(self) -> None:
-        """List the calls that presented somebody else's reasoning block; a part of the blocks at a time."""
+        """List the calls between whose owners a reasoning block passed; a part of the blocks at a time."""
         parts = self._row("SELECT count(*) FROM blocks")[0] // DEDUPE_ROWS_MAX + 1
-        self._base.execute("CREATE TABLE foreign_calls (event_key UBIGINT, issuer_key UBIGINT)")
         for part in range(parts):
-            self._append_to("foreign_calls", statements.FOREIGN_CALLS.format(parts=parts, part=part))
+            self._append_to("foreign_blocks", statements.FOREIGN_BLOCKS.format(parts=parts, part=part))
+        self._table_of("foreign_calls", statements.FOREIGN_CALLS)
+        self._table_of("taken_calls", statements.TAKEN_CALLS)
 
     def _kept_items(self, family: int) -> int:
         count = self._row(f"SELECT count(*) FROM panel_calls WHERE family = {family}")[0]
@@ -378,12 +381,12 @@ class Embedded:
         )
 
 
-def _signs(batch: pa.RecordBatch, foreign: np.ndarray) -> np.ndarray:
-    """Return the bits of trace.SIGNS of each call: uint8[n]; `foreign` are the events that replayed, ascending."""
+def _signs(batch: pa.RecordBatch, moved: np.ndarray) -> np.ndarray:
+    """Return the bits of trace.SIGNS of each call: uint8[n]; at the events `moved`, ascending, a block passed."""
     refused = (batch["flags"].to_numpy() & np.uint32(trace.FLAG_REFUSED)) != 0
     event = batch["event_key"].to_numpy()
-    place = np.minimum(np.searchsorted(foreign, event), max(len(foreign) - 1, 0))
-    replayed = foreign[place] == event if len(foreign) else np.zeros(len(event), dtype=bool)
+    place = np.minimum(np.searchsorted(moved, event), max(len(moved) - 1, 0))
+    replayed = moved[place] == event if len(moved) else np.zeros(len(event), dtype=bool)
     return np.asarray(refused.astype(np.uint8) | (replayed.astype(np.uint8) << np.uint8(1)))
 
 

@@ -40,6 +40,7 @@ PANEL_COLUMNS = (
     "input_tokens",
     "words",
     "issuer_key",
+    "taker_key",
     "shingles",
 )
 
@@ -128,6 +129,7 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
         input_tokens=column["input_tokens"].astype(np.int64),
         words=column["words"].astype(np.int64),
         issuer=column["issuer_key"],
+        taker=column["taker_key"],
     )
     return Panel(
         group_id=rows.name,

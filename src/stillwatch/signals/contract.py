@@ -26,7 +26,8 @@ class Calls:
     Shapes:  every field has n entries. `account` indexes `Panel.accounts`; `tested` is false on the blocks
              of time that were used to choose the family; `item` names what was asked inside the template; keys are
              pseudonyms and 0 where absent; counts are -1 where absent. `issuer` is the owner who was issued a reasoning
-             block that the call presented although its own owner was not, and 0 where there is none.
+             block that the call presented although its own owner was not, `taker` the owner who so presented a block
+             that the call was issued; 0 where there is none.
     Units:   time_us is microseconds since the epoch.
     """
 
@@ -52,6 +53,7 @@ class Calls:
     input_tokens: Ints
     words: Ints
     issuer: Keys
+    taker: Keys
 
     @staticmethod
     def of(account: Ints, time_us: Ints, tested: npt.NDArray[np.bool_], **known: npt.NDArray[Any]) -> Calls:
@@ -64,14 +66,8 @@ class Calls:
         columns |= {name: values.astype(columns[name].dtype) for name, values in known.items()}
         return Calls(account, time_us, tested, **columns)
 
-    @property
-    def foreign(self) -> npt.NDArray[np.bool_]:
-        """Whether each call presented a reasoning block that another owner, and not its own, was issued."""
-        found: npt.NDArray[np.bool_] = self.issuer != 0
-        return found
 
-
-KEY_FIELDS = ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools", "issuer")
+KEY_FIELDS = ("item", "topic", "model", "session", "end_user", "path", "agent", "tls", "tools", "issuer", "taker")
 COUNT_FIELDS = ("turn_index", "choice_count", "max_tokens", "status", "input_tokens")
 
 
