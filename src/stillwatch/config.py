@@ -52,6 +52,7 @@ class Settings:
     seed: int = 0
     rejected_max: float = 0.01
     calibration: str | None = None
+    semantic: str | None = None
     key_file: str | None = None
     model_default: str | None = None
     sampled_weight: float | None = None

@@ -19,7 +19,8 @@ for its answer (`kernels.markers`), in this order, each smallest hash first.
 
 Two calls with one template keep the same template shingles, whatever fills the slots. Eight find a system prompt of
 any length; twenty-four find a run of template words that is a twelfth of a long text. Four names tell one output
-schema from another."""
+schema from another. Where a run embeds its texts (`kernels.semantic`), two codes of the user text take the places of
+the last two names, so that a trace is as wide as without."""
 
 INPUT_PLACES = slice(SYSTEM_SHINGLES, SYSTEM_SHINGLES + INPUT_SHINGLES)
 """Where in `shingles` those of the user text stand."""

@@ -51,6 +51,7 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--fdr", type=float, help="False-discovery rate of the campaigns. [default: 0.05]")
 @click.option("--seed", type=int, help="Seed of every random choice. [default: 0]")
 @click.option("--calibration", metavar="FILE", help="Honest families to compare with. [default: the shipped ones]")
+@click.option("--semantic", metavar="MODEL_DIR", help="Embed texts with this local model, to meet paraphrases.")
 @path("--online", metavar="STATE", help="The stream of windows that this log is the next of.")
 @many("--grants", type=click.Path(path_type=Path), metavar="FILE", help="A signed grant; may be repeated.")
 @many("--grant-key", "grant_keys", type=click.Path(path_type=Path), metavar="FILE", help="An issuer's public key.")
@@ -154,6 +155,7 @@ def request_of(
         ),
         key=config.read_key(settings.key_file) or UNKEYED,
         calibration=Path(settings.calibration) if settings.calibration else None,
+        semantic=Path(settings.semantic) if settings.semantic else None,
         force=force,
     )
 
@@ -163,6 +165,9 @@ def run_detection(request: RunRequest, no_progress: bool) -> RunOutcome:
     from stillwatch.engines import run as engine
     from stillwatch.report.reporter import Reporter
 
+    if request.semantic:
+        # Batches are small and every core is busy: threads of the tokeniser would wait longer than they work.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     with progress(no_progress) as told:
         return engine.detect(request, told, Reporter())
 

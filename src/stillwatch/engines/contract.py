@@ -19,6 +19,7 @@ class RunRequest:
 
     `online` is the file of the stream that the run is a window of; `grants` are signed with one of `grant_keys`, and
     `grants_used` are earlier runs whose calls count against them. `power` asks what could have been found.
+    `semantic` is the folder of the model that texts are embedded with.
     """
 
     events: tuple[str, ...]
@@ -37,6 +38,7 @@ class RunRequest:
     grant_keys: tuple[Path, ...] = ()
     grants_used: tuple[Path, ...] = ()
     power: bool = True
+    semantic: Path | None = None
     force: bool = False
 
 

@@ -21,6 +21,7 @@ from stillwatch.adapters import choice
 from stillwatch.adapters.contract import Adapter, LogFile, Rejection
 from stillwatch.engines.contract import Progress, RunRequest
 from stillwatch.errors import Error
+from stillwatch.kernels.semantic import Embedder
 from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
 from stillwatch.kernels.tracer import TraceKeys, block_rows, trace_batch
 
@@ -133,7 +134,12 @@ class ReadFacts:
 
 
 def read_log(
-    request: RunRequest, files: list[LogFile], traces: Path, rejections: Rejections, progress: Progress
+    request: RunRequest,
+    files: list[LogFile],
+    traces: Path,
+    rejections: Rejections,
+    progress: Progress,
+    embedder: Embedder | None = None,
 ) -> ReadFacts:
     """Turn the request's events into trace files and the table of shared shingle slots.
 
@@ -147,7 +153,7 @@ def read_log(
     lock = threading.Lock()
 
     def work(batch: pa.RecordBatch, source: int) -> int:
-        traced = trace_batch(batch, keys, source)
+        traced = trace_batch(batch, keys, source, embedder)
         writer.add(traced, block_rows(batch, traced, keys))
         shingles = traced["shingles"].flatten().to_numpy().reshape(-1, trace.SHINGLES)
         with lock:

@@ -33,6 +33,7 @@ from stillwatch.engines.second_look import flagged_calls, look_again
 from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
 from stillwatch.finding import Reach, Skipped
+from stillwatch.kernels.semantic import Embedder
 from stillwatch.signals import extraction_intent
 from stillwatch.signals.contract import Mark, Panel, Population, Signal
 from stillwatch.signals.registry import SIGNALS
@@ -73,17 +74,19 @@ class Asked:
     calibration: Calibration
     stream: Stream | None
     granted: Granted | None
+    embedder: Embedder | None
 
     @staticmethod
     def of(request: RunRequest) -> Asked:
-        """Read a request's calibration, stream and grants, before anything else: what is wrong with them costs no run.
+        """Read a request's calibration, stream, grants and model before anything else: what is wrong costs no run.
 
         Raises:  Error where one of them cannot be read, does not fit the others, or does not verify.
         """
         calibration = calibrations.load(request.calibration) if request.calibration else calibrations.shipped()
         key = key_ident(request.key)
         stream = Stream.open(request.online, calibration, request.fdr, key) if request.online else None
-        return Asked(request, calibration, stream, Granted.of(request))
+        embedder = Embedder.load(request.semantic, request.key) if request.semantic else None
+        return Asked(request, calibration, stream, Granted.of(request), embedder)
 
 
 def key_ident(key: bytes) -> str:
@@ -126,7 +129,7 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
     with (staged / "rejected.jsonl").open("w") as stream:
         rejections = Rejections(stream)
         with stages.stage("read", sum(file.size_bytes for file in files)) as rows:
-            read = read_log(request, files, work, rejections, progress)
+            read = read_log(request, files, work, rejections, progress, asked.embedder)
             rows[0] = read.rows
         given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
         filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
@@ -251,6 +254,9 @@ def _what_was_asked(asked: Asked) -> dict[str, object]:
         "tool": output.tool_version(),
     }
     config |= {"grants": grants, "online": request.online is not None}
+    # Without a model nothing is said of one, so that a run keeps the digest it had before there was the choice.
+    semantic = {"semantic": asked.embedder.ident} if asked.embedder else {}
+    config |= semantic
     return {
         "schema_version": output.SCHEMA_VERSION,
         "tool_version": output.tool_version(),
@@ -266,6 +272,7 @@ def _what_was_asked(asked: Asked) -> dict[str, object]:
         },
         "online": asked.stream.facts() if asked.stream else None,
         "grants": grants,
+        **semantic,
     }
 
 

@@ -12,6 +12,7 @@ from stillwatch import trace
 from stillwatch.kernels.intent import role_table
 from stillwatch.kernels.markers import markers
 from stillwatch.kernels.pseudonyms import pseudonyms, text_buffers
+from stillwatch.kernels.semantic import SEMANTIC_CODES, Embedder
 from stillwatch.kernels.sketch import mix_all, sketch
 from stillwatch.pseudonym import Key
 
@@ -30,10 +31,12 @@ class TraceKeys:
         return TraceKeys(Key.derive(secret, "identifiers"), Key.derive(secret, "shingles"))
 
 
-def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.RecordBatch:
+def trace_batch(
+    events: pa.RecordBatch, keys: TraceKeys, source: int, embedder: Embedder | None = None
+) -> pa.RecordBatch:
     """Return the traces (`trace.TRACE_SCHEMA`) of a batch of events, row for row.
 
-    Cost:    O(bytes of text and identifiers), no Python object per row.
+    Cost:    O(bytes of text and identifiers), no Python object per row unless there is an embedder.
     """
     rows = events.num_rows
     columns: dict[str, pa.Array] = {
@@ -48,7 +51,7 @@ def trace_batch(events: pa.RecordBatch, keys: TraceKeys, source: int) -> pa.Reco
     columns["temperature_milli"] = _milli(events["temperature"], absent=-1)
     columns["weight_milli"] = _milli(events["sampled_weight"], absent=1000)
     columns["source"] = pa.array(np.full(rows, source, dtype=np.int32))
-    columns |= _sketch_columns(events, keys)
+    columns |= _sketch_columns(events, keys, embedder)
     columns["item_key"] = pa.array(_with_blocks(columns["item_key"].to_numpy(), events["presented_blocks"], keys))
     return pa.RecordBatch.from_arrays([columns[name] for name in trace.TRACE_SCHEMA.names], schema=trace.TRACE_SCHEMA)
 
@@ -78,7 +81,7 @@ def block_rows(events: pa.RecordBatch, traces: pa.RecordBatch, keys: TraceKeys) 
     return pa.RecordBatch.from_arrays(columns, schema=trace.BLOCK_SCHEMA)
 
 
-def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys) -> dict[str, pa.Array]:
+def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys, embedder: Embedder | None) -> dict[str, pa.Array]:
     rows = events.num_rows
     seed = np.uint64(keys.shingles.first)
     role_keys, role_masks = role_table()
@@ -98,6 +101,8 @@ def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys) -> dict[str, pa.Arr
         offsets, data = text_buffers(events[column])
         sketch(offsets, data, seed, *table, shingles, *targets)
         markers(offsets, data, seed, held, shingles[:, -trace.MARKERS :])
+    if embedder is not None:
+        shingles[:, -SEMANTIC_CODES:] = embedder.codes(events["input_text"])
     return {
         "item_key": pa.array(item),
         "topic": pa.array(topic),
