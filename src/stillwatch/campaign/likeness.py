@@ -73,7 +73,12 @@ class Likeness:
         sample = np.lexsort((topics, mix_all(mix_all(mix_all(when) ^ who) ^ calls.item[shown])))[:TOPICS_MAX]
         items = np.unique(mix_all(calls.item[~calls.tested & (calls.item != 0)]))
         return Likeness(
-            panel.group_id, panel.owners()[1], topics[sample], _template(topics), items[:ITEMS_MAX], *_held(panel)
+            panel.group_id,
+            panel.owners()[1],
+            topics[sample],
+            _template(topics),
+            items[:ITEMS_MAX].copy(),
+            *_held(panel),
         )
 
 

@@ -49,22 +49,24 @@ class FamilyCalls:
             self._cores[family] = Core.of(found)
             yield family, self._panel(family, self._cores[family].keep(found), kept)
 
-    def together(self, families: Sequence[int]) -> list[Panel]:
-        """Return the panels of families that have had one, each call in the first of them that it carries the core of.
+    def together(self, families: Sequence[int]) -> tuple[list[int], list[Panel]]:
+        """Return panels of families that have had one, each call in the first of them that it carries the core of, and
+        which families have any call.
 
         The same share of the items is kept of each, so that all of them are PANEL_CALLS_MAX calls at most.
         """
         kept = self._kept_items(families)
         seen = np.zeros(0, dtype=np.uint64)
-        panels = []
+        found, panels = [], []
         for family in families:
             rows = self._cores[family].keep(self._engine.table(_calls_of(family, kept, (*PANEL_COLUMNS, "event_key"))))
             event = rows["event_key"].to_numpy()
             rows = rows.filter(pa.array(~np.isin(event, seen)))
             seen = np.union1d(seen, event)
             if len(rows):
+                found.append(family)
                 panels.append(self._panel(family, rows, kept))
-        return panels
+        return found, panels
 
     def closest(self, families: list[int]) -> dict[str, np.ndarray]:
         """Return the calls that carry the core of any of the families, each once, under the one it carries most of.

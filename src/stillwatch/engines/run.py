@@ -28,6 +28,7 @@ from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunReque
 from stillwatch.engines.embedded import Embedded
 from stillwatch.engines.exemptions import Granted, without_granted
 from stillwatch.engines.family_calls import FamilyCalls
+from stillwatch.engines.kinship import Kinship
 from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import ReadFacts, Rejections, read_log
 from stillwatch.engines.second_look import flagged_calls, look_again
@@ -146,11 +147,13 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
             population = engine.population(facts, blocks)
             tested = []
             calls = FamilyCalls(engine, families, population, blocks, frozenset(filled))
+            kinship = Kinship(calls, population.owners_count, request.seed, frozenset(filled), engine.saturated)
             for family, panel in calls.panels(picked):
+                kinship.keep(panel)
                 tested.append((family, panel.pool(carriers(panel)), _marks(panel, filled)))
                 rows[0] += len(panel.calls.account)
-        decide = asked.stream.decide((facts.first_us, facts.last_us)) if asked.stream else None
-        judged = judge_all(tested, asked.calibration, request.fdr, decide)
+            decide = asked.stream.decide((facts.first_us, facts.last_us)) if asked.stream else None
+            judged = judge_all(tested, asked.calibration, request.fdr, decide, kinship.unite)
         with stages.stage("look again") as rows:
             concluded, kept = _concluded(asked, judged, calls, staged)
             flagged = flagged_calls(kept, concluded)
