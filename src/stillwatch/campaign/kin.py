@@ -30,8 +30,9 @@ COMPARED_MAX = 2_000
 """Pairs of families whose subjects are compared, those around the families with the most calls first: some twenty
 seconds."""
 
-PARTS_MAX = 64
-"""Families of one hypothesis; what is left makes another. Hundreds of accounts are evidence enough."""
+PARTS_MAX = 32
+"""Families of one hypothesis; what is left makes another. Hundreds of accounts are evidence enough, and each part costs
+a test of all the others."""
 
 
 def links(

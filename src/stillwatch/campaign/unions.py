@@ -20,44 +20,63 @@ closures were not looked at, sign-ups only of accounts that hold no such value. 
 of two wordings are different texts and never meet, shared-infrastructure because its values chose the union; both say
 of each family by itself what they have to say."""
 
-AGAINST_LOG_E = float(np.log(20))
-"""A union that is surer by more than a factor of 20 without one of its parts does not speak for that part."""
+SPOKEN_SHARE = 0.5
+"""How much of the union's log e the sets with a part in them must have for it to speak for that part: as much as must
+remain without an account."""
+
+ENOUGH_LOG_E = float(np.log(20))
+"""Below twenty to one a union says nothing of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
 class Union:
     """Families of different accounts that are one hypothesis: `places` among the tested, the one with the most calls
-    first. `log_e` is the evidence that all of them have together, `along` says for which of them it speaks.
+    first.
 
-    Shapes:  accounts uint64[K] ascending; log_e_without float64[K].
+    All parts are tested together and all but one, for each: an honest family that got in among a campaign's parts
+    spoils the sets that it is in, and leaves one. `log_es` are those of all sets, `along` says for which parts the
+    union speaks, `marks` are those of one set that has what there is of evidence, with the accounts `marked`.
+
+    Shapes:  log_e_parts float64[parts], the average over the sets with that part; accounts uint64[K] ascending and
+             log_e_without float64[K], the average over the sets with the account, with the account left out.
     """
 
     places: tuple[int, ...]
+    log_es: tuple[float, ...]
+    log_e_parts: Floats
     accounts: Keys
-    marks: tuple[Mark, ...]
-    log_e: float
     log_e_without: Floats
-    along: tuple[bool, ...]
+    marks: tuple[Mark, ...]
+    marked: Keys
     doubt: Evidence
 
+    @property
+    def along(self) -> tuple[bool, ...]:
+        """For which parts the union speaks."""
+        found = float(_log_mean(*self.log_es))
+        return tuple(bool(part >= SPOKEN_SHARE * found or found < ENOUGH_LOG_E) for part in self.log_e_parts)
+
     def whole(self, axes: Sequence[Axes]) -> Axes:
-        """Return the axes of the hypothesis, given those of all tested families: the average of the union's e-value and
-        the parts' own, which is an e-value whatever they have to do with each other, and the strongest extraction.
+        """Return the axes of the hypothesis, given those of all tested families: the average of the e-values of all
+        sets and of the parts' own, which is an e-value whatever they have to do with each other, and the strongest
+        extraction.
         """
         own = [axes[at] for at in self.places]
         best = max(own, key=lambda one: one.score)
-        log_e = float(_log_mean(self.log_e, *(one.log_e_coordination for one in own)))
+        log_e = float(_log_mean(*self.log_es, *(one.log_e_coordination for one in own)))
         return replace(own[0], log_e_coordination=log_e, score=best.score, p_extraction=best.p_extraction)
 
     def part(self, at: int, pool: Pool, own: Axes) -> Axes:
-        """Return what speaks for one part: its own evidence and the union's, never that of another part by itself."""
-        if not self.along[self.places.index(at)]:
+        """Return what speaks for one part: its own evidence and that of sets with it, never that of another alone."""
+        number = self.places.index(at)
+        if not self.along[number]:
             return own
-        place, known = self._places_of(pool)
-        without = np.where(known, self.log_e_without[place], self.log_e)
+        log_e = float(self.log_e_parts[number])
+        place, known = _places(self.accounts, pool)
+        without = np.where(known, self.log_e_without[place], log_e)
         return replace(
             own,
-            log_e_coordination=float(_log_mean(self.log_e, own.log_e_coordination)),
+            log_e_coordination=float(_log_mean(log_e, own.log_e_coordination)),
             log_e_without=_log_mean(without, own.log_e_without),
         )
 
@@ -65,19 +84,16 @@ class Union:
         """Return the union's marks as they concern one part's accounts; none where the union does not speak for it."""
         if not self.along[self.places.index(at)]:
             return []
-        place, known = self._places_of(pool)
+        place, known = _places(self.marked, pool)
         return [
-            replace(
-                mark,
-                log_e_without=None if mark.log_e_without is None else mark.log_e_without[place],
-                tied=None if mark.tied is None else mark.tied[place] & known,
-            )
+            replace(mark, log_e_without=None, tied=None if mark.tied is None else mark.tied[place] & known)
             for mark in self.marks
         ]
 
-    def _places_of(self, pool: Pool) -> tuple[Ints, np.ndarray]:
-        place = np.minimum(np.searchsorted(self.accounts, pool.accounts), len(self.accounts) - 1)
-        return place, self.accounts[place] == pool.accounts
+
+def _places(accounts: Keys, pool: Pool) -> tuple[Ints, np.ndarray]:
+    place = np.minimum(np.searchsorted(accounts, pool.accounts), len(accounts) - 1)
+    return place, accounts[place] == pool.accounts
 
 
 def _log_mean(*log_es: Floats | float) -> Floats:
@@ -88,30 +104,34 @@ def _log_mean(*log_es: Floats | float) -> Floats:
 def unite(places: Sequence[int], panels: Sequence[Panel], filled: frozenset[str]) -> Union:
     """Test kin families as one, each with its panel; `filled` are the columns that the log has.
 
-    Cost:    the signals on all calls together; those that find something once more without each part.
+    The sets follow from the discovery blocks alone, so that the average over all of them is an e-value.
+
+    Cost:    the signals on all calls together, once and once without each part.
     """
-    panel, ties = join(panels)
-    able = [signal for signal in UNION_SIGNALS if signal.NEEDS & filled]
-    marks = _marks(able, panel)
-    log_e, without = coordination(marks, len(panel.accounts))
-    found = {mark.ident for mark in marks if mark.log_e is not None and mark.log_e >= AGAINST_LOG_E}
-    along = _along([signal for signal in able if signal.IDENT in found], marks, panels)
-    return Union(tuple(places), panel.accounts, tuple(marks), log_e, without, along, _doubt(panels, ties))
-
-
-def _marks(signals: Sequence[Signal], panel: Panel) -> list[Mark]:
-    said = [signal.conclude(panel) for signal in signals]
-    return [mark for mark in said if isinstance(mark, Mark)]
-
-
-def _along(speaking: Sequence[Signal], marks: Sequence[Mark], panels: Sequence[Panel]) -> tuple[bool, ...]:
-    """Say for which parts the union speaks: an honest family that got in makes it less sure than it is without it."""
-    if not speaking:
-        return (True,) * len(panels)
-    idents = {signal.IDENT for signal in speaking}
-    allowed = coordination([mark for mark in marks if mark.ident in idents], 0)[0] + AGAINST_LOG_E
-    rests = (join([*panels[:at], *panels[at + 1 :]])[0] for at in range(len(panels)))
-    return tuple(coordination(_marks(speaking, rest), len(rest.accounts))[0] <= allowed for rest in rests)
+    count = len(panels)
+    sets = [frozenset(range(count)), *(frozenset(range(count)) - {at} for at in range(count) if count > 2)]
+    accounts = np.unique(np.concatenate([panel.accounts for panel in panels]))
+    without, times = np.full(len(accounts), -np.inf), np.zeros(len(accounts))
+    log_es: list[float] = []
+    shown: list[tuple[tuple[Mark, ...], Keys]] = []
+    for chosen in sets:
+        panel = join([panels[at] for at in sorted(chosen)])[0]
+        said = [signal.conclude(panel) for signal in UNION_SIGNALS if signal.NEEDS & filled]
+        marks = tuple(mark for mark in said if isinstance(mark, Mark))
+        log_e, left = coordination(marks, len(panel.accounts))
+        if not shown or log_e > max(log_es):
+            shown = [*shown[:1], (marks, panel.accounts)]
+        log_es.append(log_e)
+        place = np.searchsorted(accounts, panel.accounts)
+        without[place] = np.logaddexp(without[place], left)
+        times[place] += 1
+    # All parts together are shown, unless one of them speaks against what the others have in common.
+    best = shown[0] if log_es[0] >= SPOKEN_SHARE * max(log_es) else shown[-1]
+    of_part = [_log_mean(*(log_e for log_e, of in zip(log_es, sets, strict=True) if at in of)) for at in range(count)]
+    return Union(
+        tuple(places), tuple(log_es), np.array(of_part), accounts, without - np.log(times), *best,
+        _doubt(panels, join(panels)[1]),
+    )  # fmt: skip
 
 
 def _doubt(panels: Sequence[Panel], ties: int) -> Evidence:
