@@ -27,8 +27,8 @@ BUCKET_FAMILIES_MAX = 64
 work for each value that is kept."""
 
 COMPARED_MAX = 2_000
-"""Pairs of families whose subjects are compared, those around the families with the most calls first: some twenty
-seconds."""
+"""Pairs of families whose subjects are compared, those around the families with the most calls first: half a minute at
+most."""
 
 PARTS_MAX = 32
 """Families of one hypothesis; what is left makes another. Hundreds of accounts are evidence enough, and each part costs
