@@ -11,7 +11,7 @@ import pytest
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.claims import Claims
 from stillwatch.campaign.conclusion import Conclusion, Judged, Tested, conclude, judge_all
-from stillwatch.campaign.unions import Union, join, unite
+from stillwatch.campaign.unions import SETS_MAX, Union, join, unite
 from stillwatch.signals import extraction_intent, pool_dispatch, population_homogeneity, template_reuse
 from stillwatch.signals.contract import Panel
 from stillwatch.trace import PHRASE_CLASSES
@@ -85,6 +85,15 @@ def test_an_honest_family_that_got_among_the_parts_is_not_named_with_them() -> N
     assert sorted(of.rejected) == list(range(PARTS))
     (only,) = concluded(of, panels).campaigns
     assert not np.isin(panels[PARTS].accounts, only.accounts).any()
+
+
+def test_more_parts_than_sets_are_one_campaign_all_the_same() -> None:
+    panels = [dealt_out(at, accounts=8) for at in range(SETS_MAX + 8)]
+    of = judged(panels)
+    (union,) = of.unions
+    assert len(union.log_es) == 1 + SETS_MAX
+    (only,) = concluded(of, panels).campaigns
+    assert only.named.sum() == 8 * len(panels)
 
 
 def test_a_part_that_stands_by_itself_takes_no_other_with_it() -> None:

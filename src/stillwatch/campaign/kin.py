@@ -30,9 +30,8 @@ COMPARED_MAX = 2_000
 """Pairs of families whose subjects are compared, those around the families with the most calls first: half a minute at
 most."""
 
-PARTS_MAX = 32
-"""Families of one hypothesis; what is left makes another. Hundreds of accounts are evidence enough, and each part costs
-a test of all the others."""
+PARTS_MAX = 256
+"""Families of one hypothesis, all of whose calls are in memory together; what is left makes another."""
 
 
 def links(

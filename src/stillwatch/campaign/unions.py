@@ -24,6 +24,10 @@ SPOKEN_SHARE = 0.5
 """How much of the union's log e the sets with a part in them must have for it to speak for that part: as much as must
 remain without an account."""
 
+SETS_MAX = 32
+"""Sets of parts that are tested beside all of them: each costs the signals on nearly all calls. Of more parts than this
+several are left out at a time."""
+
 ENOUGH_LOG_E = float(np.log(20))
 """Below twenty to one a union says nothing of anybody."""
 
@@ -33,9 +37,10 @@ class Union:
     """Families of different accounts that are one hypothesis: `places` among the tested, the one with the most calls
     first.
 
-    All parts are tested together and all but one, for each: an honest family that got in among a campaign's parts
-    spoils the sets that it is in, and leaves one. `log_es` are those of all sets, `along` says for which parts the
-    union speaks, `marks` are those of one set that has what there is of evidence, with the accounts `marked`.
+    All parts are tested together and all but one, for each (all but a thirty-second, where they are more): an honest
+    family that got in among a campaign's parts spoils the sets that it is in, and leaves one. `log_es` are those of all
+    sets, `along` says for which parts the union speaks, `marks` are those of one set that has what there is of
+    evidence, with the accounts `marked`.
 
     Shapes:  log_e_parts float64[parts], the average over the sets with that part; accounts uint64[K] ascending and
              log_e_without float64[K], the average over the sets with the account, with the account left out.
@@ -106,10 +111,11 @@ def unite(places: Sequence[int], panels: Sequence[Panel], filled: frozenset[str]
 
     The sets follow from the discovery blocks alone, so that the average over all of them is an e-value.
 
-    Cost:    the signals on all calls together, once and once without each part.
+    Cost:    the signals on all calls together, SETS_MAX + 1 times at most.
     """
     count = len(panels)
-    sets = [frozenset(range(count)), *(frozenset(range(count)) - {at} for at in range(count) if count > 2)]
+    out = min(count, SETS_MAX) if count > 2 else 0
+    sets = [frozenset(range(count)), *(frozenset(range(count)) - {*range(at, count, out)} for at in range(out))]
     accounts = np.unique(np.concatenate([panel.accounts for panel in panels]))
     without, times = np.full(len(accounts), -np.inf), np.zeros(len(accounts))
     log_es: list[float] = []
