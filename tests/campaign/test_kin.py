@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from stillwatch.campaign.kin import BUCKET_FAMILIES_MAX, kindred, links
+from stillwatch.campaign.kin import BUCKET_FAMILIES_MAX, LINKS_MAX, kindred, links
 from stillwatch.campaign.likeness import (
     EXCHANGEABLE_P_MIN,
     HELD_MAX,
@@ -167,6 +167,21 @@ def test_a_value_that_everybodys_families_hold_links_none_and_is_told() -> None:
     assert saturated == {"kin_bucket_families_max": count}
 
 
+def test_of_too_many_links_the_surest_are_kept() -> None:
+    count = 120
+    held: list[list[Holding]] = [[(1, 10_000 + at, 16)] if at < 64 else [] for at in range(count)]
+    for at in range(64, 84):
+        held[at] = [(value, 10_000 + at, 20) for value in range(2, 9)]
+    accounts = [[1, 2, 3, 4, 100 + at] for at in range(count)]
+    families = [likeness(held=rows) for rows in held]
+    pools = [pool(of, name=f"f-{at:03d}") for at, of in enumerate(accounts)]
+    found, saturated = links(families, pools, 10**6)
+    assert saturated == {"kin_links_max": count * (count - 1) // 2}
+    assert found.nnz == 2 * LINKS_MAX
+    surest = found[64:84, 64:84]
+    assert surest.nnz == 20 * 19, "who shares seven rare cards comes before who shares one, or accounts"
+
+
 @settings(max_examples=100)
 @given(st.integers(0, 7), st.data())
 def test_families_are_gathered_as_by_the_slow_twin(count: int, data: st.DataObject) -> None:
@@ -185,7 +200,7 @@ def test_families_are_gathered_as_by_the_slow_twin(count: int, data: st.DataObje
     groups, saturated = kindred(pools, sparse.csr_matrix(table), is_alike)
     both_ways = linked | {(b, a) for a, b in linked}
     names = [each.group_id for each in pools]
-    assert [sorted(group) for group in groups] == twin.kindred(calls, names, both_ways, is_alike)
+    assert groups == twin.kindred(calls, names, both_ways, is_alike)
     assert saturated == {}
 
 

@@ -40,7 +40,7 @@ def links(
         mean = max(_outside(kept[a]) * len(accounts[b]), _outside(kept[b]) * len(accounts[a])) / owners_count
         smaller = min(len(accounts[a]), len(accounts[b]))
         overlap = len(accounts[a] & accounts[b])
-        if (ties > 0 and _as_many(ties, mean) <= 1e-3) or (overlap and overlap >= 0.2 * smaller):
+        if (ties > 0 and _as_many(ties, mean) <= 0.01) or (overlap and overlap >= 0.2 * smaller):
             found |= {(a, b), (b, a)}
     return found
 
@@ -62,12 +62,12 @@ def kindred(
     left = sorted(range(len(calls)), key=lambda at: (-calls[at], names[at]))
     groups = []
     while left:
-        leader = left[0]
-        like = [at for at in left[1:] if alike(leader, at)]
-        group = [leader]
-        while joining := [at for at in like if at not in group and any((at, member) in linked for member in group)]:
-            group += joining
+        group = [left[0]]
+        for turn in range(2):
+            like = [at for at in left[1:] if turn < len(group) and alike(group[turn], at)]
+            while joining := [at for at in like if at not in group and any((at, one) in linked for one in group)]:
+                group.append(joining[0])
         left = [at for at in left if at not in group]
         if len(group) > 1:
-            groups.append(sorted(group))
+            groups.append(group)
     return groups

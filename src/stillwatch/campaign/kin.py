@@ -16,28 +16,37 @@ from stillwatch.campaign.community import OVERLAP_MIN
 from stillwatch.campaign.likeness import Likeness
 from stillwatch.kernels.rows import distinct
 from stillwatch.kernels.sketch import mix_all
-from stillwatch.signals.contract import Ints, Pool
+from stillwatch.signals.contract import LOG_E_MAX, Ints, Pool
 
-LINK_P_MAX = 1e-3
+LINK_P_MAX = 0.01
 """How likely strangers' families may hold so many rare values in common. It is looked at in all pairs and not corrected
-for: a link by chance costs a comparison of subjects, and is no evidence."""
+for: a link by chance costs a comparison of subjects, and is no evidence. Of 30,000 owners and more, one card of three
+is a link between two families of a dozen."""
+
+LINKS_MAX = 4_000
+"""Pairs of families that are looked into, those that hang together most surely first: what a pool has in common is far
+beyond chance, and chance links are the first to go."""
 
 BUCKET_FAMILIES_MAX = 64
 """Families that hold one rare value, beyond which its holders use everything and it links nothing; it also bounds the
 work for each value that is kept."""
 
-COMPARED_MAX = 2_000
-"""Pairs of families whose subjects are compared, those around the families with the most calls first: half a minute at
-most."""
+COMPARED_MAX = 4_000
+"""Pairs of families whose subjects are compared, those around the families with the most calls first: a minute at most,
+in a run that tests for many."""
 
 PARTS_MAX = 256
 """Families of one hypothesis, all of whose calls are in memory together; what is left makes another."""
 
 
+MODELS = 2
+"""Families of a group that others are compared with: with one, a sample that is odd by chance would lose many parts."""
+
+
 def links(
     likenesses: Sequence[Likeness], pools: Sequence[Pool], owners_count: int
 ) -> tuple[sparse.csr_matrix, dict[str, int]]:
-    """Return which families hang together, as a symmetric table, and the bounds that were hit.
+    """Return how surely families hang together, as a symmetric table, and the bounds that were hit.
 
     They do where one holds a fifth of the other's accounts, or where more rare values than chance puts there are held
     by an account of each. A value that the same account brings into both is no tie. Were a family's owners any of
@@ -63,10 +72,22 @@ def links(
     owners = np.array([each.owners_count for each in likenesses], dtype=np.float64)
     row, col = common.row, common.col
     expected = np.maximum(outside[row] * owners[col], outside[col] * owners[row]) / max(1, owners_count)
-    tied = (row != col) & (common.data > 0) & (stats.poisson.sf(common.data - 1, expected) <= LINK_P_MAX)
-    by_value = sparse.csr_matrix((np.ones(tied.sum()), (row[tied], col[tied])), shape=(count, count))
-    saturated = {"kin_bucket_families_max": int(families.max())} if crowded.any() else {}
-    return sparse.csr_matrix(by_value + _overlapping(pools)), saturated
+    log_p = np.maximum(stats.poisson.logsf(common.data - 1, expected), -LOG_E_MAX)
+    tied = (row != col) & (common.data > 0) & (log_p <= np.log(LINK_P_MAX))
+    by_value = sparse.csr_matrix((-log_p[tied], (row[tied], col[tied])), shape=(count, count))
+    linked, pairs = _surest(by_value.maximum(_overlapping(pools)), [pool.group_id for pool in pools])
+    saturated = {"kin_bucket_families_max": int(families.max(initial=0))} if crowded.any() else {}
+    return linked, saturated | ({"kin_links_max": pairs} if pairs > LINKS_MAX else {})
+
+
+def _surest(linked: sparse.csr_matrix, names: Sequence[str]) -> tuple[sparse.csr_matrix, int]:
+    """Return the LINKS_MAX surest links, rare values before accounts, and how many there were."""
+    upper = sparse.coo_matrix(sparse.triu(linked, 1))
+    name = np.argsort(np.argsort(np.array(names, dtype=str), kind="stable"))
+    first, second = (pick(name[upper.row], name[upper.col]) for pick in (np.minimum, np.maximum))
+    kept = np.lexsort((second, first, -upper.data))[:LINKS_MAX]
+    half = sparse.csr_matrix((upper.data[kept], (upper.row[kept], upper.col[kept])), shape=linked.shape)
+    return sparse.csr_matrix(half + half.T), upper.nnz
 
 
 def _held(family: Ints, key: np.ndarray, count: int) -> sparse.csr_matrix:
@@ -85,13 +106,15 @@ def _outside(family: Ints, value: np.ndarray, degree: Ints, count: int) -> np.nd
 
 
 def _overlapping(pools: Sequence[Pool]) -> sparse.csr_matrix:
+    """Return what share of the smaller family's accounts the larger has, where that is OVERLAP_MIN at least."""
     count = len(pools)
     family = np.repeat(np.arange(count), [len(pool.accounts) for pool in pools])
     held = _held(family, np.concatenate([np.zeros(0, np.uint64), *(pool.accounts for pool in pools)]), count)
     both = sparse.coo_matrix(held @ held.T)
     size = np.array([len(pool.accounts) for pool in pools])
-    near = (both.row != both.col) & (both.data >= OVERLAP_MIN * np.minimum(size[both.row], size[both.col]))
-    return sparse.csr_matrix((np.ones(near.sum()), (both.row[near], both.col[near])), shape=(count, count))
+    share = both.data / np.minimum(size[both.row], size[both.col])
+    near = (both.row != both.col) & (share >= OVERLAP_MIN)
+    return sparse.csr_matrix((share[near], (both.row[near], both.col[near])), shape=(count, count))
 
 
 def kindred(
@@ -99,36 +122,54 @@ def kindred(
 ) -> tuple[list[list[int]], dict[str, int]]:
     """Return groups of two families at least, each led by the one with the most calls, and the bounds that were hit.
 
-    The largest family gathers whoever is linked to one of its group and is like itself, then the largest of those left:
-    links may chain, as a pool shares its cards; likeness may not, and is always that to the leader.
+    The largest family gathers whoever is linked to one of its group and is like itself, then, once more, whoever is
+    like the first that it gathered, since one sample may be odd; then the largest of those left does. Links may chain,
+    as a pool shares its cards; likeness may not, and is always that to one of two.
 
     Twin:    tests/naive/kin.py::kindred
     """
-    order = sorted(range(len(pools)), key=lambda at: (-pools[at].events_count, pools[at].group_id))
-    rank = np.argsort(order)
-    free = np.ones(len(pools), dtype=bool)
-    groups: list[list[int]] = []
-    compared = 0
-    for leader in order:
-        if not free[leader]:
+    gathering = _Gathering(pools, linked, alike)
+    groups = []
+    for leader in gathering.order:
+        if not gathering.free[leader]:
             continue
-        free[leader] = False
-        group, met = [leader], {leader}
-        waiting: list[int] = []
-        fresh = [leader]
-        while True:
-            for member in fresh:
-                near = linked.indices[linked.indptr[member] : linked.indptr[member + 1]]
-                for other in (int(at) for at in near if free[at] and at not in met):
-                    met.add(other)
-                    heapq.heappush(waiting, int(rank[other]))
-            if not waiting or len(group) == PARTS_MAX or compared == COMPARED_MAX:
-                break
-            other = order[heapq.heappop(waiting)]
-            compared += 1
-            fresh = [other] if alike(leader, other) else []
-            group += fresh
-            free[fresh] = False
+        gathering.free[leader] = False
+        group = [leader]
+        for turn in range(MODELS):
+            if turn < len(group):
+                gathering.grow(group, group[turn])
         if len(group) > 1:
             groups.append(group)
-    return groups, {"kin_compared_max": linked.nnz // 2} if compared == COMPARED_MAX else {}
+    hit = gathering.compared == COMPARED_MAX
+    return groups, {"kin_compared_max": linked.nnz // 2} if hit else {}
+
+
+class _Gathering:
+    """Which families no group has taken, and how many pairs were compared."""
+
+    def __init__(self, pools: Sequence[Pool], linked: sparse.csr_matrix, alike: Callable[[int, int], bool]) -> None:
+        self.order = sorted(range(len(pools)), key=lambda at: (-pools[at].events_count, pools[at].group_id))
+        self.free = np.ones(len(pools), dtype=bool)
+        self.compared = 0
+        self._rank = np.argsort(self.order)
+        self._linked = linked
+        self._alike = alike
+
+    def grow(self, group: list[int], model: int) -> None:
+        """Add to a group whoever is linked to it and like the model, those with the most calls first."""
+        met = set(group)
+        waiting: list[int] = []
+        fresh = list(group)
+        while True:
+            for member in fresh:
+                near = self._linked.indices[self._linked.indptr[member] : self._linked.indptr[member + 1]]
+                for other in (int(at) for at in near if self.free[at] and at not in met):
+                    met.add(other)
+                    heapq.heappush(waiting, int(self._rank[other]))
+            if not waiting or len(group) == PARTS_MAX or self.compared == COMPARED_MAX:
+                return
+            other = self.order[heapq.heappop(waiting)]
+            self.compared += 1
+            fresh = [other] if self._alike(model, other) else []
+            group += fresh
+            self.free[fresh] = False
