@@ -16,6 +16,7 @@ from stillwatch.campaign.judgement import Judgement, judge, set_aside
 from stillwatch.campaign.membership import Members, is_sliced, membership
 from stillwatch.campaign.naming import capabilities, techniques
 from stillwatch.campaign.pools import devotion, same_accounts
+from stillwatch.campaign.unions import Union
 from stillwatch.finding import Evidence, Group, Link, Reading, Skipped
 from stillwatch.signals.contract import Floats, Ints, Keys, Mark, Pool
 from stillwatch.signals.shared_infrastructure import LINKS_MAX
@@ -24,6 +25,9 @@ Tested = tuple[int, Pool, list[Mark | Skipped]]
 
 Decide = Callable[[Sequence[tuple[str, Axes]]], list[Verdict]]
 """Turns the names and axes of a window's hypotheses into verdicts."""
+
+Unite = Callable[[Sequence[Tested], Sequence[int]], Sequence[Union]]
+"""Finds which of the families that lead a pool are kin, and tests them as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,8 @@ NO_DRAFT = -1
 class Judged:
     """All tested families, weighed together, each judged by itself.
 
-    `rejected` are places in `tested`, `eligible` those of the families that led a hypothesis.
+    `rejected` are places in `tested`, `eligible` those of the families that led a hypothesis; `unions` are hypotheses
+    of several pools.
     """
 
     tested: Sequence[Tested]
@@ -74,6 +79,7 @@ class Judged:
     judgements: list[Judgement]
     rejected: list[int]
     eligible: frozenset[int]
+    unions: Sequence[Union] = ()
 
     @property
     def rejected_families(self) -> list[int]:
@@ -97,8 +103,16 @@ class Conclusion:
     scores: tuple[float, ...]
 
 
-def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float, decide: Decide | None = None) -> Judged:
-    """Weigh all families together and judge each; without `decide` the hypotheses are decided among themselves."""
+def judge_all(
+    tested: Sequence[Tested],
+    calibration: Calibration,
+    fdr: float,
+    decide: Decide | None = None,
+    unite: Unite | None = None,
+) -> Judged:
+    """Weigh all families together and judge each; without `decide` the hypotheses are decided among themselves, and
+    without `unite` no pool is kin of another.
+    """
     marks = [[mark for mark in said if isinstance(mark, Mark)] for _, _, said in tested]
     pools = [pool for _, pool, _ in tested]
     axes = [weigh(of, len(pool.accounts), calibration) for of, pool in zip(marks, pools, strict=True)]
@@ -108,19 +122,42 @@ def judge_all(tested: Sequence[Tested], calibration: Calibration, fdr: float, de
     parts = [[eligible[at] for at in part] for part in same_accounts([pools[at] for at in eligible])]
     for part in parts:
         axes[part[0]] = _of_pool(part, axes, marks, pools, calibration)
-    hypotheses = [(pools[part[0]].group_id, axes[part[0]]) for part in parts]
-    decided = decide(hypotheses) if decide else reject([each for _, each in hypotheses], fdr)
-    for part, verdict in zip(parts, decided, strict=True):
+    unions = unite(tested, [part[0] for part in parts]) if unite else ()
+    wholes, said = _hypotheses(parts, unions, axes)
+    marks_of = list(marks)
+    for union in unions:
+        for at in union.places:
+            axes[at], marks_of[at] = union.part(at, pools[at], axes[at]), [*marks[at], *union.marks_of(at, pools[at])]
+    hypotheses = [(pools[part[0]].group_id, whole) for part, whole in zip(wholes, said, strict=True)]
+    decided = decide(hypotheses) if decide else reject(said, fdr)
+    for part, verdict, whole in zip(wholes, decided, said, strict=True):
         for at in part:
             verdicts[at] = _as_of_pool(verdict, axes[at], fdr)
-    members = [membership(p, m, v) for p, m, v in zip(pools, marks, verdicts, strict=True)]
+        axes[part[0]] = whole
+    members = [membership(p, m, v) for p, m, v in zip(pools, marks_of, verdicts, strict=True)]
     judged = [why or judge(verdict, fdr) for why, verdict in zip(aside, verdicts, strict=True)]
     judged = [
         _nobody(verdict) if judgement.outcome == "extraction-campaign" and not of.part.any() else judgement
         for judgement, of, verdict in zip(judged, members, verdicts, strict=True)
     ]
     rejected = [at for at, judgement in enumerate(judged) if judgement.outcome == "extraction-campaign"]
-    return Judged(tested, marks, axes, verdicts, members, judged, rejected, frozenset(part[0] for part in parts))
+    leaders = frozenset(part[0] for part in wholes)
+    return Judged(tested, marks, axes, verdicts, members, judged, rejected, leaders, unions)
+
+
+def _hypotheses(
+    parts: list[list[int]], unions: Sequence[Union], axes: list[Axes]
+) -> tuple[list[list[int]], list[Axes]]:
+    """Return all families of each hypothesis, the leader first, and its axes: a union of pools, or a pool."""
+    of_leader = {part[0]: part for part in parts}
+    united = {at for union in unions for at in union.places}
+    wholes = [[union.places[0], *_others(union, of_leader)] for union in unions]
+    alone = [part for part in parts if part[0] not in united]
+    return [*wholes, *alone], [*(union.whole(axes) for union in unions), *(axes[part[0]] for part in alone)]
+
+
+def _others(union: Union, of_leader: Mapping[int, list[int]]) -> list[int]:
+    return [at for leader in union.places for at in of_leader[leader] if at != union.places[0]]
 
 
 def _of_pool(
@@ -147,8 +184,10 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
     at_of = {judged.tested[at][0]: at for at in judged.rejected}
     homes = claims.homes(list(at_of))
     standing = [family for family, home in homes.items() if family == home]
-    part = communities([_taking_part(judged, claims, family, at_of[family]) for family in standing], seed)
-    draft_of = dict(zip(standing, part, strict=True))
+    nodes = _nodes(judged, [at_of[family] for family in standing])
+    taking = [[_taking_part(judged, claims, judged.tested[at][0], at) for at in node] for node in nodes]
+    part = communities([np.unique(np.concatenate(of)) for of in taking], seed)
+    draft_of = {judged.tested[at][0]: number for node, number in zip(nodes, part, strict=True) for at in node}
     of_claim = claims.drafts(homes, draft_of)
     drafts = []
     for number in range(max(part, default=-1) + 1):
@@ -168,6 +207,17 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
         skips={said.ident: said.reason for _, _, of in judged.tested for said in of if isinstance(said, Skipped)},
         scores=tuple(sorted(judged.axes[at].score for at in judged.eligible)),
     )
+
+
+def _nodes(judged: Judged, standing: Sequence[int]) -> list[list[int]]:
+    """Return the standing families, those together that a union speaks for: they are one campaign, having no account
+    in common.
+    """
+    node_of = {at: at for at in standing}
+    for union in judged.unions:
+        spoken = [at for at, along in zip(union.places, union.along, strict=True) if along and at in node_of]
+        node_of |= dict.fromkeys(spoken, min(spoken, default=0))
+    return [[at for at in standing if node_of[at] == node] for node in dict.fromkeys(node_of.values())]
 
 
 def _rank(draft: Draft) -> tuple[float, float, int, tuple[str, ...]]:
@@ -210,7 +260,7 @@ def _draft(
     share = np.minimum(1.0, claimed / np.maximum(sent, 1))
     sliced = part & is_sliced(share, carriers)
     largest = max(ats, key=lambda at: (tested[at][1].events_count, tested[at][1].group_id))
-    of_largest = marks[largest]
+    said, doubts = _said(judged, largest)
     best = min(ats, key=lambda at: (verdicts[at].q_value, verdicts[at].p_extraction))
     every = [mark for at in ats for mark in marks[at]]
     return Draft(
@@ -222,8 +272,8 @@ def _draft(
         sliced=sliced,
         p_value=verdicts[best].p_value,
         q_value=verdicts[best].q_value,
-        evidence=tuple(said for mark in of_largest for said in mark.evidence),
-        counter_evidence=tuple(said for mark in of_largest for said in mark.counter_evidence),
+        evidence=said,
+        counter_evidence=doubts,
         links=_links(every),
         capabilities=capabilities(every),
         techniques=techniques(every),
@@ -239,8 +289,21 @@ def _links(marks: Sequence[Mark]) -> tuple[Link, ...]:
     return tuple(sorted(links.values(), key=lambda link: (-link.weight_bits, link.kind, link.pseudonym))[:LINKS_MAX])
 
 
+def _said(judged: Judged, at: int) -> tuple[tuple[Evidence, ...], tuple[Evidence, ...]]:
+    """Return evidence and counter-evidence of a family: of its union where that speaks for it, else its own."""
+    marks, doubts = judged.marks[at], []
+    for union in judged.unions:
+        if at in union.places and union.along[union.places.index(at)]:
+            idents = {mark.ident for mark in union.marks}
+            marks = [*union.marks, *(mark for mark in marks if mark.ident not in idents)]
+            doubts = [union.doubt]
+    against = tuple(said for mark in marks for said in mark.counter_evidence)
+    return tuple(said for mark in marks for said in mark.evidence), (*doubts, *against)
+
+
 def _group(judged: Judged, at: int) -> Group:
     pool, marks, verdict, judgement = judged.tested[at][1], judged.marks[at], judged.verdicts[at], judged.judgements[at]
+    said, doubts = _said(judged, at)
     score = judged.axes[at].score if at in judged.eligible else None
     return Group(
         group_id=pool.group_id,
@@ -251,8 +314,8 @@ def _group(judged: Judged, at: int) -> Group:
         log_e_coordination=round(max(verdict.log_e_coordination, -999.0), 3),
         p_extraction=verdict.p_extraction,
         q_value=verdict.q_value,
-        evidence=tuple(said for mark in marks for said in mark.evidence),
-        counter_evidence=tuple(said for mark in marks for said in mark.counter_evidence),
+        evidence=said,
+        counter_evidence=doubts,
         reason=judgement.reason,
         would_change=judgement.would_change,
         # Rounded up: as an example for later runs it must not rank below what it was.

@@ -59,21 +59,24 @@ class Axes:
 
 
 def weigh(marks: Sequence[Mark], accounts_count: int, calibration: Calibration) -> Axes:
-    """Average the coordination e-values and rank the extraction score among honest families.
+    """Average the coordination e-values and rank the extraction score among honest families."""
+    score = extraction_score(marks)
+    return Axes(*coordination(marks, accounts_count), calibration.p_value(score), score)
+
+
+def coordination(marks: Sequence[Mark], accounts_count: int) -> tuple[float, Floats]:
+    """Return log e of the coordination signals on average, and the same without each account.
 
     Source:  Vovk and Wang 2021: the arithmetic mean of e-values is an e-value under any dependence.
     """
     ran = [(mark, mark.log_e) for mark in marks if mark.ident in COORDINATION and mark.log_e is not None]
-    if ran:
-        log_e = float(np.logaddexp.reduce(np.array([own for _, own in ran])) - np.log(len(ran)))
-        lefts = [
-            mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, own) for mark, own in ran
-        ]
-        without = np.logaddexp.reduce(np.stack(lefts), axis=0) - np.log(len(ran))
-    else:
-        log_e, without = -np.inf, np.full(accounts_count, -np.inf)
-    score = extraction_score(marks)
-    return Axes(log_e, without, calibration.p_value(score), score)
+    if not ran:
+        return -np.inf, np.full(accounts_count, -np.inf)
+    lefts = [
+        mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, own) for mark, own in ran
+    ]
+    log_e = float(np.logaddexp.reduce(np.array([own for _, own in ran])) - np.log(len(ran)))
+    return log_e, np.logaddexp.reduce(np.stack(lefts), axis=0) - np.log(len(ran))
 
 
 def extraction_score(marks: Sequence[Mark], devoted: float | None = None) -> float:

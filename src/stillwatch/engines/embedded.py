@@ -20,18 +20,10 @@ from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
 from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA, programme_tenths
 from stillwatch.engines.blocks import Blocks, LogFacts
-from stillwatch.engines.panels import (
-    EVENT_COLUMNS,
-    PANEL_COLUMNS,
-    Core,
-    FamilyRows,
-    build_panel,
-    closest,
-)
 from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX
 from stillwatch.engines.shingles import shared_shingles, shingle_rows
 from stillwatch.kernels.sharing import TABLE_BITS, assign_groups
-from stillwatch.signals.contract import Panel, Population
+from stillwatch.signals.contract import Population
 
 MEMORY_MAX = "500MB"
 """DuckDB's share of the 2 GB ceiling; the shingle table takes 256 MiB and the interpreter with Arrow the rest."""
@@ -56,13 +48,6 @@ PASS_ROWS = 32_768
 MODELS_MAX = 16
 """Models whose adoption is followed: what comes after them has too few calls to have a curve."""
 
-PANEL_CALLS_MAX = 400_000
-"""Calls of one family in memory (about 200 MB with what is made of them). Beyond it a share of the items is tested, all
-their calls together, which thins honest and dealt-out counts alike."""
-
-THINNING = 1_000_003
-"""Items are kept by their key modulo this prime: a grain of one in a million."""
-
 
 class Embedded:
     """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
@@ -80,7 +65,6 @@ class Embedded:
         )
         self._trace_files = sorted(work.glob("traces-*.parquet"))
         self.saturated: dict[str, int] = {}
-        self._cores: dict[int, Core] = {}
         self._view("traces", self._trace_files)
         self._view("blocks", [work / BLOCKS])
 
@@ -97,19 +81,22 @@ class Embedded:
         listed = ", ".join(_quoted(file) for file in files)
         self._base.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
 
-    def _table_of(self, name: str, statement: str) -> None:
+    def table_of(self, name: str, statement: str) -> None:
+        """Make a table of a statement's rows."""
         self._base.execute(f"CREATE TABLE {name} AS {statement}")
 
-    def _append_to(self, name: str, statement: str) -> None:
+    def append_to(self, name: str, statement: str) -> None:
         """Add a statement's rows to a table, which the first of them makes."""
         self._base.execute(f"CREATE TABLE IF NOT EXISTS {name} AS {statement} LIMIT 0")
         self._base.execute(f"INSERT INTO {name} {statement}")
 
-    def _numpy(self, statement: str) -> dict[str, np.ndarray]:
+    def numpy(self, statement: str) -> dict[str, np.ndarray]:
+        """Return a statement's columns."""
         found = self._base.sql(statement).to_arrow_table()
         return {name: _plain(found[name]).to_numpy() for name in found.column_names}
 
-    def _row(self, statement: str) -> tuple[int, ...]:
+    def row(self, statement: str) -> tuple[int, ...]:
+        """Return the first row of a statement."""
         return self._base.execute(statement).fetchall()[0]
 
     def drop_repeats(self, rows: int) -> int:
@@ -118,7 +105,7 @@ class Embedded:
         self._base.execute("CREATE TABLE repeated (event_key UBIGINT)")
         for part in range(parts):
             self._base.execute("INSERT INTO repeated " + statements.REPEATED_EVENTS.format(parts=parts, part=part))
-        if not self._row("SELECT count(*) FROM repeated")[0]:
+        if not self.row("SELECT count(*) FROM repeated")[0]:
             return 0
         ordered = ", ".join(name for name in trace.TRACE_SCHEMA.names if name not in ("source", "event_key"))
         columns = ", ".join(trace.TRACE_SCHEMA.names)
@@ -138,11 +125,11 @@ class Embedded:
             file.unlink()
         self._trace_files = kept
         self._view("traces", kept)
-        return rows - self._row("SELECT count(*) FROM traces")[0]
+        return rows - self.row("SELECT count(*) FROM traces")[0]
 
     def log_facts(self, duplicates_count: int) -> LogFacts:
-        events, accounts, first, last = self._row(statements.LOG_FACTS)
-        befell = zip(trace.LOSS_FLAGS, self._row(statements.LOG_LOSSES), strict=True)
+        events, accounts, first, last = self.row(statements.LOG_FACTS)
+        befell = zip(trace.LOSS_FLAGS, self.row(statements.LOG_LOSSES), strict=True)
         losses = {loss: int(count) for loss, count in sorted(befell) if count}
         return LogFacts(events, accounts, first, last, duplicates_count, losses)
 
@@ -152,9 +139,9 @@ class Embedded:
         columns = ", ".join(
             f"{name} DESC" for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts")
         )
-        self._table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
-        self._table_of("account_calls", statements.ACCOUNT_CALLS)
-        self._table_of("account_facts", statements.ACCOUNT_FACTS)
+        self.table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
+        self.table_of("account_calls", statements.ACCOUNT_CALLS)
+        self.table_of("account_facts", statements.ACCOUNT_FACTS)
         self._find_foreign_blocks()
 
     def _over(self, columns: list[str], work: Callable[[pa.RecordBatch], Any]) -> Iterator[Any]:
@@ -202,7 +189,7 @@ class Embedded:
             ]
         )
         path = self._work / "members.parquet"
-        moved = self._numpy(
+        moved = self.numpy(
             "SELECT event_key FROM foreign_calls UNION SELECT event_key FROM taken_calls ORDER BY event_key"
         )["event_key"]
         over = 0
@@ -229,12 +216,12 @@ class Embedded:
 
         A part of the families at a time, so that memory is bounded by PART_ROWS_MAX and not by the log.
         """
-        parts = self._row("SELECT count(*) FROM members")[0] // PART_ROWS_MAX + 1
+        parts = self.row("SELECT count(*) FROM members")[0] // PART_ROWS_MAX + 1
         for part in range(parts):
-            self._table_of("family_accounts_part", statements.FAMILY_ACCOUNTS.format(parts=parts, part=part))
+            self.table_of("family_accounts_part", statements.FAMILY_ACCOUNTS.format(parts=parts, part=part))
             large = statements.LARGE_FAMILIES.format(accounts_min=ACCOUNTS_MIN)
             kept = f"SELECT * FROM family_accounts_part SEMI JOIN ({large}) USING (family)"
-            self._append_to("family_accounts", kept)
+            self.append_to("family_accounts", kept)
             self._base.execute("DROP TABLE family_accounts_part")
         for name, statement in (
             ("family_sizes", statements.FAMILY_SIZES),
@@ -242,84 +229,54 @@ class Embedded:
             ("family_classes", statements.FAMILY_CLASSES),
         ):
             for part in range(parts):
-                self._append_to(name, statement.format(parts=parts, part=part, calls_min=FAMILY_CALLS_MIN))
-        return self._numpy(statements.FAMILY_FACTS)
+                self.append_to(name, statement.format(parts=parts, part=part, calls_min=FAMILY_CALLS_MIN))
+        return self.numpy(statements.FAMILY_FACTS)
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
         """Return what is true of the whole log; six stretches make a block."""
         width = max(1, blocks.width_us // 6)
-        found = self._numpy(statements.BLOCK_CALLS.format(block_us=width))
+        found = self.numpy(statements.BLOCK_CALLS.format(block_us=width))
         first = facts.first_us // width
         calls = np.zeros(facts.last_us // width - first + 1, dtype=np.int64)
         calls[found["block"].astype(np.int64) - first] = found["calls"]
         tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
         models, model_calls = self._model_calls(width, first, len(calls))
-        created = self._numpy("SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us")
-        owners = self._row(statements.OWNERS)[0]
-        tenths = programme_tenths(self._numpy(statements.PROGRAMME_TENTHS))
+        created = self.numpy("SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us")
+        owners = self.row(statements.OWNERS)[0]
+        tenths = programme_tenths(self.numpy(statements.PROGRAMME_TENTHS))
         return Population(owners, created["created_us"], width, first, calls, tested, models, model_calls, tenths)
 
     def _model_calls(self, width: int, first: int, stretches: int) -> tuple[np.ndarray, np.ndarray]:
-        found = self._numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))
+        found = self.numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))
         models, model = np.unique(found["model_key"], return_inverse=True)
         calls = np.zeros((len(models), stretches), dtype=np.int64)
         calls[model, found["block"].astype(np.int64) - first] = found["calls"]
         return models.astype(np.uint64), calls
 
-    def load_panels(
-        self,
-        families: Families,
-        chosen: list[int],
-        population: Population,
-        blocks: Blocks,
-        available: frozenset[str],
-    ) -> Iterator[tuple[int, Panel]]:
-        """Yield each chosen family with its calls, in the order given."""
-        self._base.register("given_families", pa.table({"family": pa.array(chosen, pa.int32())}))
-        self._table_of("chosen", "SELECT family FROM given_families")
-        self._base.unregister("given_families")
-        for kind, statement in enumerate(statements.IDENTITIES):
-            self._append_to("identities", statement)
-            self._append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
-        self._table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
-        self._table_of("account_variety", statements.ACCOUNT_VARIETY)
-        self._table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
-        self._view("collected", [self._collect(families, chosen)])
-        # In order of families, so that each one's calls are read without looking at the others'.
-        self._table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
-        for family in chosen:
-            kept = self._kept_items(family)
-            found = self._base.sql(
-                f"SELECT {', '.join(PANEL_COLUMNS)} FROM panel_calls WHERE family = {family} "
-                f"AND item_key % {THINNING} < {kept} ORDER BY account_key, time_us, event_key"
-            ).to_arrow_table()
-            self._cores[family] = Core.of(found)
-            raw = FamilyRows(
-                families.name(family),
-                self._cores[family].keep(found),
-                kept / THINNING,
-                self._numpy(f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"),
-                self._numpy(f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"),
-            )
-            yield family, build_panel(raw, population, blocks, available)
-
     def _find_foreign_blocks(self) -> None:
         """List the calls between whose owners a reasoning block passed; a part of the blocks at a time."""
-        parts = self._row("SELECT count(*) FROM blocks")[0] // DEDUPE_ROWS_MAX + 1
+        parts = self.row("SELECT count(*) FROM blocks")[0] // DEDUPE_ROWS_MAX + 1
         for part in range(parts):
-            self._append_to("foreign_blocks", statements.FOREIGN_BLOCKS.format(parts=parts, part=part))
-        self._table_of("foreign_calls", statements.FOREIGN_CALLS)
-        self._table_of("taken_calls", statements.TAKEN_CALLS)
+            self.append_to("foreign_blocks", statements.FOREIGN_BLOCKS.format(parts=parts, part=part))
+        self.table_of("foreign_calls", statements.FOREIGN_CALLS)
+        self.table_of("taken_calls", statements.TAKEN_CALLS)
 
-    def _kept_items(self, family: int) -> int:
-        count = self._row(f"SELECT count(*) FROM panel_calls WHERE family = {family}")[0]
-        if count <= PANEL_CALLS_MAX:
-            return THINNING
-        self.saturated["panel_calls_max"] = max(self.saturated.get("panel_calls_max", 0), count)
-        return int(THINNING * PANEL_CALLS_MAX / count)
+    def table(self, statement: str) -> pa.Table:
+        """Return a statement's rows."""
+        return self._base.sql(statement).to_arrow_table()
 
-    def _collect(self, families: Families, chosen: list[int]) -> Path:
-        """Write all columns of the chosen families' calls."""
+    def batches(self, statement: str) -> pa.RecordBatchReader:
+        """Return a statement's rows, a batch at a time."""
+        return self._base.sql(statement).to_arrow_reader(PASS_ROWS)
+
+    def choose(self, chosen: list[int]) -> None:
+        """Make a table, `chosen`, of the families that are tested."""
+        self._base.register("given_families", pa.table({"family": pa.array(chosen, pa.int32())}))
+        self.table_of("chosen", "SELECT family FROM given_families")
+        self._base.unregister("given_families")
+
+    def collect(self, families: Families, chosen: list[int]) -> None:
+        """Write all columns of the chosen families' calls, for the view `collected`."""
         wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
         schema = trace.TRACE_SCHEMA.insert(0, pa.field("family", pa.int32()))
@@ -333,28 +290,7 @@ class Embedded:
                     *(taken[name].cast(schema.field(name).type) for name in trace.TRACE_SCHEMA.names),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
-        return path
-
-    def closest_calls(self, families: list[int]) -> dict[str, np.ndarray]:
-        """Return the calls that carry the core of any of the families, each once, under the one it carries most of.
-
-        The columns of EVENT_COLUMNS, ordered by event.
-        """
-        parts = [self._core_rows(family) for family in sorted(families)]
-        return closest({name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {})
-
-    def _core_rows(self, family: int) -> dict[str, np.ndarray]:
-        """Return the calls of one family that carry its core, and how much of it, read a batch at a time."""
-        core = self._cores[family]
-        reader = self._base.sql(
-            f"SELECT {', '.join(EVENT_COLUMNS)}, shingles FROM panel_calls WHERE family = {family} ORDER BY event_key"
-        ).to_arrow_reader(PASS_ROWS)
-        kept = []
-        for batch in reader:
-            rows = core.keep(batch)
-            kept.append(rows.select(EVENT_COLUMNS).append_column("hits", pa.array(core.hits(rows), pa.int16())))
-        found = pa.Table.from_batches(kept)
-        return {name: found[name].to_numpy() for name in found.column_names}
+        self._view("collected", [path])
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""
@@ -366,16 +302,14 @@ class Embedded:
         """Return how many calls each account made in the whole log."""
         wanted = pa.table({"account_key": pa.array(accounts, pa.uint64())})
         self._base.register("wanted_accounts", wanted)
-        found = self._numpy(
-            "SELECT account_key, calls FROM account_calls SEMI JOIN wanted_accounts USING (account_key)"
-        )
+        found = self.numpy("SELECT account_key, calls FROM account_calls SEMI JOIN wanted_accounts USING (account_key)")
         self._base.unregister("wanted_accounts")
         return dict(zip(found["account_key"].tolist(), found["calls"].tolist(), strict=True))
 
     def considered(self, families: list[int]) -> dict[str, np.ndarray]:
         """Return account_key, family and calls of every account in the given families."""
         listed = ", ".join(str(family) for family in families) or "-1"
-        return self._numpy(
+        return self.numpy(
             f"SELECT account_key, family, calls FROM family_accounts WHERE family IN ({listed}) "
             "ORDER BY account_key, family"
         )

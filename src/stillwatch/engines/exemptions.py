@@ -56,7 +56,7 @@ def without_granted(granted: Granted, calls: Calls, concluded: Conclusion) -> Ex
     """Take out the campaigns and accounts that grants cover.
 
     Whoever takes part in a campaign counts, named or carrying a slice of it: a campaign is exempt where nobody who
-    takes part is left. `calls` are Embedded.closest_calls.
+    takes part is left. `calls` are FamilyCalls.closest.
     """
     draft = drafts_of(calls, concluded)
     named, sliced = part_of(calls, draft, concluded.campaigns)

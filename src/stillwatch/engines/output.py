@@ -41,6 +41,9 @@ BOUND_NOTES = {
     "families_per_call_max": "calls with more skeletons kept the eight they carry most of",
     "panel_calls_max": "the largest family was tested on a share of its items",
     "families_tested_max": "the largest families were tested; the smaller ones were not",
+    "kin_bucket_families_max": "a rare value that more families hold links none of them",
+    "kin_links_max": "of the families that hang together the pairs that do so most surely were looked into",
+    "kin_compared_max": "of the families that hang together those around the largest were compared",
     "groups_shown_max": "families that were not tested are listed up to this number",
 }
 

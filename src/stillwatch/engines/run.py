@@ -27,6 +27,8 @@ from stillwatch.engines.blocks import LogFacts, split_time
 from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
 from stillwatch.engines.embedded import Embedded
 from stillwatch.engines.exemptions import Granted, without_granted
+from stillwatch.engines.family_calls import FamilyCalls
+from stillwatch.engines.kinship import Kinship
 from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import ReadFacts, Rejections, read_log
 from stillwatch.engines.second_look import flagged_calls, look_again
@@ -147,14 +149,17 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
             picked = _largest(family_facts["family"][chosen], family_facts["accounts"][chosen], engine)
             population = engine.population(facts, blocks)
             tested = []
-            for family, panel in engine.load_panels(families, picked, population, blocks, frozenset(filled)):
+            calls = FamilyCalls(engine, families, population, blocks, frozenset(filled))
+            kinship = Kinship(calls, population.owners_count, request.seed, frozenset(filled), engine.saturated)
+            for family, panel in calls.panels(picked):
+                kinship.keep(panel)
                 tested.append((family, panel.pool(carriers(panel)), _marks(panel, filled)))
                 rows[0] += len(panel.calls.account)
-        decide = asked.stream.decide((facts.first_us, facts.last_us)) if asked.stream else None
-        judged = judge_all(tested, asked.calibration, request.fdr, decide)
+            decide = asked.stream.decide((facts.first_us, facts.last_us)) if asked.stream else None
+            judged = judge_all(tested, asked.calibration, request.fdr, decide, kinship.unite)
         with stages.stage("look again") as rows:
-            concluded, calls = _concluded(asked, judged, engine, staged)
-            flagged = flagged_calls(calls, concluded)
+            concluded, kept = _concluded(asked, judged, calls, staged)
+            flagged = flagged_calls(kept, concluded)
             idents, rows[0] = look_again(engine, flagged, concluded, read, staged, observer)
         with stages.stage("power") as rows:
             reaches = _reaches(asked, concluded, population, frozenset(filled))
@@ -183,10 +188,10 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
 
 
 def _concluded(
-    asked: Asked, judged: Judged, engine: Embedded, staged: Path
+    asked: Asked, judged: Judged, families: FamilyCalls, staged: Path
 ) -> tuple[Conclusion, dict[str, np.ndarray]]:
     """Join rejected families into campaigns and take out what grants cover; return the campaigns and their calls."""
-    calls = engine.closest_calls(judged.rejected_families)
+    calls = families.closest(judged.rejected_families)
     concluded = conclude(judged, Claims.of(calls["family"], calls["account_key"]), asked.request.seed)
     if asked.granted is None:
         return concluded, calls

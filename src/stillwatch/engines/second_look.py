@@ -69,7 +69,7 @@ def campaign_ident(accounts: np.ndarray) -> str:
 
 
 def flagged_calls(calls: dict[str, np.ndarray], concluded: Conclusion) -> Flagged:
-    """Return the calls (Embedded.closest_calls) that belong to campaigns, with what becomes of their accounts."""
+    """Return the calls (FamilyCalls.closest) that belong to campaigns, with what becomes of their accounts."""
     draft = drafts_of(calls, concluded)
     kept = draft != NO_DRAFT
     calls, draft = {name: column[kept] for name, column in calls.items()}, draft[kept]

@@ -1,0 +1,174 @@
+"""What is kept of a family once its calls are gone, and whether two families ask alike and never the same."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stillwatch.kernels.sketch import mix_all
+from stillwatch.signals.contract import Floats, Ints, Keys, Panel
+from stillwatch.signals.shared_infrastructure import HOLDERS_MIN
+
+TOPICS_MAX = 512
+"""Discovery calls whose topics are kept, 4 kB: the share of a bit is then known to two hundredths."""
+
+ITEMS_MAX = 512
+"""Discovery items kept, the smallest by hash, 4 kB: two in a hundred in common show ten times."""
+
+HELD_MAX = 512
+"""Rows of shared values and their holders that are kept, the rarest values first: 16 kB at most."""
+
+LINK_OWNERS_MAX = HOLDERS_MIN
+"""A value that more owners than this hold is no link between families: what shared-infrastructure calls rare in the
+smallest of logs is rare in all of them."""
+
+TEMPLATE_SHARE = 0.9
+"""A topic bit in nine tenths of a family's calls is its template's, whatever is asked."""
+
+FREE_BITS_MIN = 16
+"""Topic bits that neither template sets by itself, without which two long templates leave nothing to compare."""
+
+SAMPLE_MIN = 48
+"""Topics of either family, about half of the discovery calls that the smallest tested family has."""
+
+PERMUTATIONS = 199
+
+EXCHANGEABLE_P_MIN = 0.02
+"""Two families pass for one population above this p-value: one in fifty parts of a campaign is lost by chance (one in
+five at the method's 0.2). What it costs in power is little: other subjects come out at 0.005, the least there is."""
+
+COMMON_ITEMS_MAX = 0.01
+"""Share of the smaller family's items that the other may have as well: shards of a list share none but retries, a
+template's users a tenth and more of what they ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What one family asks about and holds, on its discovery blocks, in some kB.
+
+    Shapes:  topics uint64[<= TOPICS_MAX], a sample of calls; items uint64[<= ITEMS_MAX] ascending, the smallest hashes;
+             value, holder uint64, degree int64: h <= HELD_MAX rows, one for each account that holds a rare value, which
+             `degree` owners hold in all. `template` has the topic bits that nearly every call sets.
+    """
+
+    group_id: str
+    owners_count: int
+    topics: Keys
+    template: int
+    items: Keys
+    value: Keys
+    holder: Keys
+    degree: Ints
+
+    @staticmethod
+    def of(panel: Panel) -> Likeness:
+        """Keep what a panel's discovery blocks say; order and cut of the log change nothing."""
+        calls = panel.calls
+        shown = ~calls.tested & (calls.topic != 0)
+        topics = calls.topic[shown]
+        when, who = calls.time_us[shown].astype(np.uint64), panel.accounts[calls.account[shown]]
+        sample = np.lexsort((topics, mix_all(mix_all(mix_all(when) ^ who) ^ calls.item[shown])))[:TOPICS_MAX]
+        items = np.unique(mix_all(calls.item[~calls.tested & (calls.item != 0)]))
+        return Likeness(
+            panel.group_id,
+            panel.owners()[1],
+            topics[sample],
+            _template(topics),
+            items[:ITEMS_MAX].copy(),
+            *_held(panel),
+        )
+
+
+def _template(topics: Keys) -> int:
+    if not len(topics):
+        return 0
+    often = np.flatnonzero(topic_bits(topics, 0).mean(axis=0) >= TEMPLATE_SHARE)
+    return sum(1 << int(bit) for bit in often)
+
+
+def _held(panel: Panel) -> tuple[Keys, Keys, Ints]:
+    """Return value, holder and degree of the rarest values, whole values only, as many as HELD_MAX rows take."""
+    values, holders, degrees = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    for of in panel.shared:
+        kind = int.from_bytes(hashlib.blake2b(of.kind.encode(), digest_size=8).digest(), "little")
+        rare = of.degree[of.holder_value] <= LINK_OWNERS_MAX
+        values.append(mix_all(of.value ^ np.uint64(kind))[of.holder_value[rare]])
+        holders.append(panel.accounts[of.holder_account[rare]])
+        degrees.append(of.degree[of.holder_value[rare]])
+    value, holder, degree = np.concatenate(values), np.concatenate(holders), np.concatenate(degrees)
+    order = np.lexsort((holder, value, degree))
+    value, holder, degree = value[order], holder[order], degree[order]
+    if len(value) > HELD_MAX:
+        kept = np.flatnonzero(value[: HELD_MAX + 1] != value[HELD_MAX])
+        value, holder, degree = value[kept], holder[kept], degree[kept]
+    return value, holder, degree
+
+
+def topic_bits(topics: Keys, template: int) -> npt.NDArray[np.float32]:
+    """Return each topic's bits but those of the template: uint64[n] → float32[n, free bits]."""
+    free = np.array([bit for bit in range(64) if not template >> bit & 1], dtype=np.uint64)
+    return ((topics[:, None] >> free) & np.uint64(1)).astype(np.float32)
+
+
+def energy_distance(picked: npt.NDArray[np.bool_], bits: npt.NDArray[np.float32]) -> Floats:
+    """Return the energy distance between the picked calls and the others, for each row of picks.
+
+    Under the Hamming distance between bits it is twice the sum of squared differences of their shares, so that no pair
+    of calls is looked at.
+
+    Shapes:  picked bool[r, n], bits float32[n, b], whose sums are exact below 2²⁴ → float64[r].
+    Source:  Székely and Rizzo 2013, "Energy statistics: a class of statistics based on distances".
+    Twin:    tests/naive/kin.py::energy_distance
+    """
+    inside = picked.sum(axis=1)
+    ones = (picked.astype(np.float32) @ bits).astype(np.float64)
+    apart = ones / inside[:, None] - (bits.sum(axis=0, dtype=np.float64) - ones) / (len(bits) - inside)[:, None]
+    return np.asarray(2 * (apart**2).sum(axis=1))
+
+
+def exchange_p(first: Likeness, second: Likeness, seed: int) -> float | None:
+    """Return the permutation p-value that the calls of two families are about the same; None where nothing can be said.
+
+    Calls are permuted, not accounts: what is dealt from one list is exchangeable call by call, and strangers, each with
+    a subject of its own, must not pass for one population because their accounts differ as much within a family.
+
+    Cost:    PERMUTATIONS × (calls of both) × 64 additions: some milliseconds.
+    """
+    first, second = sorted((first, second), key=lambda one: one.group_id)
+    sizes = len(first.topics), len(second.topics)
+    template = first.template | second.template
+    if min(sizes) < SAMPLE_MIN or 64 - template.bit_count() < FREE_BITS_MIN:
+        return None
+    bits = topic_bits(np.concatenate([first.topics, second.topics]), template)
+    drawn = f"exchange {seed} {first.group_id} {second.group_id}"
+    rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(drawn.encode(), digest_size=8).digest(), "little"))
+    drawn_keys = rng.random((PERMUTATIONS, len(bits)))
+    least = np.partition(drawn_keys, sizes[0], axis=1)[:, sizes[0], None]
+    picked = np.concatenate([np.arange(len(bits))[None, :] < sizes[0], drawn_keys < least])
+    distances = energy_distance(picked, bits)
+    # Sums of zeros and ones are exact; only the quotients are rounded.
+    as_far = int((distances[1:] >= distances[0] * (1 - 1e-12)).sum())
+    return (1 + as_far) / (1 + PERMUTATIONS)
+
+
+def common_items(first: Likeness, second: Likeness) -> float:
+    """Estimate what share of the smaller family's items the other has as well, from the smallest hashes of both.
+
+    Source:  Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches".
+    Twin:    tests/naive/kin.py::common_items
+    """
+    ends = [each.items[-1] for each in (first, second) if len(each.items) == ITEMS_MAX]
+    here, there = (each.items[each.items <= min(ends)] if ends else each.items for each in (first, second))
+    smaller = min(len(here), len(there))
+    return len(np.intersect1d(here, there, assume_unique=True)) / smaller if smaller else 0.0
+
+
+def alike(first: Likeness, second: Likeness, seed: int) -> bool:
+    """Say whether two families pass for parts of one list: exchangeable subjects, and nothing asked twice."""
+    if common_items(first, second) > COMMON_ITEMS_MAX:
+        return False
+    p_value = exchange_p(first, second, seed)
+    return p_value is not None and p_value > EXCHANGEABLE_P_MIN
