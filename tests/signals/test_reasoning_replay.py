@@ -80,6 +80,14 @@ def test_accounts_whose_reasoning_a_pool_decodes_are_found_as_the_pool_is() -> N
     assert mark.linked.all()
 
 
+def test_an_account_is_linked_by_what_it_presented_in_any_block_of_time() -> None:
+    account = np.repeat(np.arange(60), 2)
+    found = presenting(account, 1_000 + np.arange(120) % 50, tested=account % 2 == 0)
+    mark = concluded(found)
+    assert mark.linked is not None
+    assert mark.linked.all()
+
+
 def test_reasoning_that_one_owner_took_from_many_is_one_accident() -> None:
     account = np.repeat(np.arange(60), 2)
     made = panel(account, flags=np.full(120, trace.FLAG_ISSUES), taker=np.full(120, 1_000))

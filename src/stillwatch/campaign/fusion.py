@@ -14,8 +14,14 @@ from stillwatch.signals.contract import LOG_E_MAX, Floats, Mark
 COORDINATION = (
     "queue-sharding", "pool-dispatch", "shared-infrastructure", "birth-cohort", "temporal-synchrony", "failover",
 )  # fmt: skip
-"""Signals whose e-values speak for one hand behind the accounts; averaged, which is valid under any dependence.
-Replayed reasoning blocks speak for extraction, and would carry both axes if their e-value counted here as well."""
+"""Signals whose e-values speak for one hand behind the accounts; averaged, which is valid under any dependence."""
+
+SECONDED = "reasoning-replay"
+"""Blocks that pass from owner to owner speak for one hand as well, but they also speak for extraction, and would carry
+both axes alone. So their e-value counts only where another coordination signal reaches SECOND_LOG_E_MIN."""
+
+SECOND_LOG_E_MIN = float(np.log(20))
+"""Twenty to one: what a second family of evidence must say at least."""
 
 SUPPORT = {"economics": 0.2, "program-mismatch": 0.1, "adoption": 0.05}
 """What a full score of a signal that is never enough by itself adds to wording and homogeneity, as a share of these.
@@ -67,16 +73,28 @@ def weigh(marks: Sequence[Mark], accounts_count: int, calibration: Calibration) 
 def coordination(marks: Sequence[Mark], accounts_count: int) -> tuple[float, Floats]:
     """Return log e of the coordination signals on average, and the same without each account.
 
+    An e-value that is not seconded counts as 0, and the average stays one: it is never more than with it.
+
     Source:  Vovk and Wang 2021: the arithmetic mean of e-values is an e-value under any dependence.
     """
-    ran = [(mark, mark.log_e) for mark in marks if mark.ident in COORDINATION and mark.log_e is not None]
-    if not ran:
-        return -np.inf, np.full(accounts_count, -np.inf)
-    lefts = [
-        mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, own) for mark, own in ran
-    ]
-    log_e = float(np.logaddexp.reduce(np.array([own for _, own in ran])) - np.log(len(ran)))
-    return log_e, np.logaddexp.reduce(np.stack(lefts), axis=0) - np.log(len(ran))
+    rows = [_with_left_out(mark, accounts_count) for mark in marks if mark.ident in COORDINATION]
+    said = np.stack([row for row in rows if row is not None] or [np.full(1 + accounts_count, -np.inf)])
+    count = len(said)
+    for mark in marks:
+        replay = _with_left_out(mark, accounts_count) if mark.ident == SECONDED else None
+        if replay is not None:
+            seconded = said.max(axis=0) >= SECOND_LOG_E_MIN
+            said, count = np.vstack([said, np.where(seconded, replay, -np.inf)]), count + 1
+    log_e = np.logaddexp.reduce(said, axis=0) - np.log(count)
+    return float(log_e[0]), log_e[1:]
+
+
+def _with_left_out(mark: Mark, accounts_count: int) -> Floats | None:
+    """Return log e of a signal, and behind it the same without each account: float64[1 + K]; None where it has none."""
+    if mark.log_e is None:
+        return None
+    left = mark.log_e_without if mark.log_e_without is not None else np.full(accounts_count, mark.log_e)
+    return np.concatenate([[mark.log_e], left])
 
 
 def extraction_score(marks: Sequence[Mark], devoted: float | None = None) -> float:

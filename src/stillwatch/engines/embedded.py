@@ -45,6 +45,9 @@ PART_ROWS_MAX = 4_000_000
 
 PASS_ROWS = 32_768
 
+ROWS_WRITTEN = 131_072
+"""Rows of one row group of what a run writes."""
+
 MODELS_MAX = 16
 """Models whose adoption is followed: what comes after them has too few calls to have a curve."""
 
@@ -265,9 +268,9 @@ class Embedded:
         """Return a statement's rows."""
         return self._base.sql(statement).to_arrow_table()
 
-    def batches(self, statement: str) -> pa.RecordBatchReader:
-        """Return a statement's rows, a batch at a time."""
-        return self._base.sql(statement).to_arrow_reader(PASS_ROWS)
+    def batches(self, statement: str, rows: int = PASS_ROWS) -> pa.RecordBatchReader:
+        """Return a statement's rows, a batch of `rows` at a time."""
+        return self._base.sql(statement).to_arrow_reader(rows)
 
     def choose(self, chosen: list[int]) -> None:
         """Make a table, `chosen`, of the families that are tested."""
@@ -276,7 +279,7 @@ class Embedded:
         self._base.unregister("given_families")
 
     def collect(self, families: Families, chosen: list[int]) -> None:
-        """Write all columns of the chosen families' calls, for the view `collected`."""
+        """Write all columns of the chosen families' calls, for the view `collected`; the shingle table goes."""
         wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
         schema = trace.TRACE_SCHEMA.insert(0, pa.field("family", pa.int32()))
@@ -290,13 +293,14 @@ class Embedded:
                     *(taken[name].cast(schema.field(name).type) for name in trace.TRACE_SCHEMA.names),
                 ]
                 writer.write_batch(pa.record_batch(columns, schema=schema))
+        self._table = np.zeros(0, dtype=np.uint8)
         self._view("collected", [path])
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""
-        return self._base.sql(
-            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id"
-        ).to_arrow_reader(131_072)
+        return self.batches(
+            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
+        )
 
     def calls_of(self, accounts: list[int]) -> dict[int, int]:
         """Return how many calls each account made in the whole log."""
@@ -306,12 +310,16 @@ class Embedded:
         self._base.unregister("wanted_accounts")
         return dict(zip(found["account_key"].tolist(), found["calls"].tolist(), strict=True))
 
-    def considered(self, families: list[int]) -> dict[str, np.ndarray]:
-        """Return account_key, family and calls of every account in the given families."""
-        listed = ", ".join(str(family) for family in families) or "-1"
-        return self.numpy(
-            f"SELECT account_key, family, calls FROM family_accounts WHERE family IN ({listed}) "
-            "ORDER BY account_key, family"
+    def considered(self, names: dict[int, str]) -> pa.RecordBatchReader:
+        """Return account_key, group_id and calls of every account in the given families, each with its name."""
+        given = {"family": pa.array(list(names), pa.int32()), "group_id": pa.array(list(names.values()), pa.string())}
+        self._base.register("given_names", pa.table(given))
+        self.table_of("names", "SELECT * FROM given_names")
+        self._base.unregister("given_names")
+        return self.batches(
+            "SELECT account_key, group_id, calls FROM family_accounts JOIN names USING (family) "
+            "ORDER BY account_key, group_id",
+            ROWS_WRITTEN,
         )
 
 

@@ -20,7 +20,7 @@ import stillwatch
 from stillwatch.campaign.conclusion import Conclusion, Draft
 from stillwatch.campaign.families import Families
 from stillwatch.campaign.judgement import judge_untested
-from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.embedded import ROWS_WRITTEN, Embedded
 from stillwatch.errors import Error
 from stillwatch.event import TIME
 from stillwatch.finding import Campaign, Group
@@ -31,8 +31,6 @@ WORK = "work"
 EXEMPTIONS = "exemptions.jsonl"
 
 HOUR_US = 3_600_000_000
-
-ROW_GROUP_ROWS = 131_072
 
 GROUPS_SHOWN_MAX = 500
 """Families listed besides the tested ones, those with the most accounts first: a page a person scrolls."""
@@ -48,6 +46,8 @@ BOUND_NOTES = {
 }
 
 EXCHANGE_SCHEMA = pa.schema([("event_id", pa.string()), ("account_id", pa.string()), ("campaign_id", pa.string())])
+
+CONSIDERED_SCHEMA = pa.schema([("account_key", pa.uint64()), ("group_id", pa.string()), ("calls", pa.int64())])
 
 ACCOUNTS_SCHEMA = pa.schema(
     [
@@ -172,10 +172,15 @@ def write_lines(path: Path, bodies: Iterable[object]) -> None:
 
 
 def write_exchanges(staged: Path, batches: pa.RecordBatchReader) -> None:
-    """Write the campaigns' calls by event id, in row groups of one size however they came."""
-    with pq.ParquetWriter(staged / "exchanges.parquet", EXCHANGE_SCHEMA) as writer:
+    """Write the campaigns' calls by event id."""
+    _write_batches(staged / "exchanges.parquet", EXCHANGE_SCHEMA, batches)
+
+
+def _write_batches(path: Path, schema: pa.Schema, batches: pa.RecordBatchReader) -> None:
+    """Write batches of one size as row groups, however their rows came."""
+    with pq.ParquetWriter(path, schema) as writer:
         for batch in batches:
-            writer.write_batch(batch, row_group_size=ROW_GROUP_ROWS)
+            writer.write_batch(batch.cast(schema), row_group_size=ROWS_WRITTEN)
 
 
 def write_accounts(
@@ -292,17 +297,8 @@ def write_groups(
         )
     groups = sorted(listed.items(), key=lambda item: (-item[1].accounts_count, item[1].group_id))
     write_lines(staged / "groups.jsonl", [asdict(group) for _, group in groups])
-    found = engine.considered(sorted(listed))
-    names = {family: families.name(family) for family in listed}
-    table = pa.table(
-        {
-            "account_key": pa.array(found["account_key"], pa.uint64()),
-            "group_id": pa.array([names[int(f)] for f in found["family"]], pa.string()),
-            "calls": pa.array(found["calls"], pa.int64()),
-        }
-    )
-    order_of = pc.sort_indices(table, [("account_key", "ascending"), ("group_id", "ascending")])
-    pq.write_table(table.take(order_of), staged / "considered.parquet")
+    considered = engine.considered({family: families.name(family) for family in listed})
+    _write_batches(staged / "considered.parquet", CONSIDERED_SCHEMA, considered)
     return len(groups)
 
 

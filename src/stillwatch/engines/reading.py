@@ -132,6 +132,11 @@ class ReadFacts:
     rows: int = 0
     filled: set[str] = field(default_factory=set)
 
+    def hand_over(self) -> np.ndarray:
+        """Return the table and keep it no longer: who needs it last gives its memory back."""
+        table, self.table = self.table, np.zeros(0, dtype=np.uint8)
+        return table
+
 
 def read_log(
     request: RunRequest,

@@ -135,7 +135,7 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
             rows[0] = read.rows
         given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
         filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
-    with Embedded(work, read.table) as engine:
+    with Embedded(work, read.hand_over()) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
             engine.add_accounts(work / "accounts.parquet")

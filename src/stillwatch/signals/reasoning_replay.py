@@ -57,7 +57,7 @@ class Side:
     """The calls of a family that present blocks, or those that are issued some.
 
     Shapes:  n entries each; `carries` and `moved` within the tested blocks of time; `other` is whom it moved from or
-             to.
+             to, in all blocks, and 0 where it did not.
     """
 
     statement: str
@@ -102,7 +102,7 @@ def conclude(panel: Panel) -> Mark | Skipped:
         if found.accidents:
             remarkable = log_p(found.accidents, int(side.carries.sum())) < np.log(0.01)
             (said if remarkable else doubts).append(_statement(side, found))
-            linked[account[side.moved]] |= remarkable
+            linked[account[side.other != 0]] |= remarkable
     if not said and not doubts:
         doubts.append(Evidence(IDENT, "no reasoning block passed from one owner to another", 0.0, None, FAMILY))
     return Mark(
