@@ -109,7 +109,7 @@ SIGN_UPS = """
 SELECT min(created_us) AS created_us FROM account_facts WHERE created_us >= 0 AND programme = 0
 GROUP BY owner_key ORDER BY created_us
 """
-"""The first sign-up of each owner that came by itself: an enterprise that opens three hundred seats came once, and who$
+"""The first sign-up of each owner that came by itself: an enterprise that opens three hundred seats came once, and who
 is in a programme came when the provider let them in."""
 
 FAMILY_ACCOUNTS = """
