@@ -10,6 +10,7 @@ from tests.naive.chance import binomial_tail, hypergeometric_tail
 
 ODDS = 8.0
 CIRCLES = 3
+EXITS = 16
 SURE = 0.01
 
 
@@ -25,13 +26,16 @@ class Value:
 def log_p(values: Sequence[Value], owners: int, population: int, hub: int) -> float:
     """Return log p of the rarest sharing, corrected for every value that was looked at.
 
-    Of places, the rarest of the first CIRCLES circles are set aside.
+    Of places, those of the rarest CIRCLES circles are set aside, up to EXITS of each where nobody else is.
     """
     looked = [value for value in values if value.degree <= hub]
     owned = [math.log(owned_tail(value, owners, population)) for value in looked if value.owned]
-    places = [(place_tail(value, owners, population), value.holders) for value in looked if not value.owned]
-    beyond = circles([place for place in places if place[0] < SURE / len(looked)])[CIRCLES:]
-    return min([0.0, *(rarest + math.log(len(looked)) for rarest in owned + beyond)])
+    met = circles([(place_tail(v, owners, population), v) for v in looked if not v.owned], SURE / len(looked))
+    beyond = [circle[0][0] for circle in met[CIRCLES:]]
+    for circle in met:
+        beyond += [tail for tail, value in circle if len(value.holders) == value.degree][EXITS:]
+    rarest = [*owned, *(math.log(tail) for tail in beyond)]
+    return min([0.0, *(each + math.log(len(looked)) for each in rarest)])
 
 
 def owned_tail(value: Value, owners: int, population: int) -> float:
@@ -47,11 +51,15 @@ def place_tail(value: Value, owners: int, population: int) -> float:
     return binomial_tail(len(value.holders) - 1, value.degree - 1, chance)
 
 
-def circles(places: Sequence[tuple[float, frozenset[int]]]) -> list[float]:
-    """Return log p of each circle's rarest place, the rarest circle first; places with an account in common are one."""
-    found: list[tuple[float, frozenset[int]]] = []
-    for tail, holders in places:
-        met = [circle for circle in found if circle[1] & holders]
-        found = [circle for circle in found if not circle[1] & holders]
-        found.append((min([tail, *(circle[0] for circle in met)]), holders.union(*(circle[1] for circle in met))))
-    return sorted(math.log(tail) for tail, _ in found)
+def circles(places: Sequence[tuple[float, Value]], sure: float) -> list[list[tuple[float, Value]]]:
+    """Return each circle's surprising places, the rarest first, in circles and of circles.
+
+    Places with an account in common are one circle.
+    """
+    found: list[list[tuple[float, Value]]] = []
+    for tail, value in places:
+        if tail < sure:
+            met = [circle for circle in found if any(other.holders & value.holders for _, other in circle)]
+            found = [circle for circle in found if circle not in met]
+            found.append([(tail, value), *(place for circle in met for place in circle)])
+    return sorted((sorted(circle, key=lambda place: place[0]) for circle in found), key=lambda circle: circle[0][0])

@@ -43,8 +43,11 @@ def shared_by(found: list[twin.Value]) -> tuple[SharedValues, ...]:
     )
 
 
+circle = st.integers(0, 30).map(lambda exits: [twin.Value(frozenset(range(6)), 6, owned=False)] * exits)
+
+
 @settings(max_examples=100)
-@given(values)
+@given(st.tuples(values, circle).map(lambda drawn: [*drawn[0], *drawn[1]]))
 def test_the_rarest_sharing_is_that_of_the_slow_twin(found: list[twin.Value]) -> None:
     mark = concluded(panel(np.arange(20), shared=shared_by(found), population=empty_population(POPULATION)))
     expected = twin.log_p(found, 20, POPULATION, hub=32)
@@ -86,6 +89,24 @@ def test_more_circles_than_honest_families_hold_are_evidence_that_ties_nobody() 
     assert len(many.links) == 10
     assert many.tied is not None
     assert not many.tied.any()
+
+
+def test_a_circle_with_more_exits_of_its_own_than_a_venue_has_owns_them() -> None:
+    """Credentials of eight customers are used behind forty rented addresses; nobody else calls from there."""
+    venue, rented = meeting([list(range(8))] * 16), meeting([list(range(8))] * 40)
+    campus = concluded(
+        panel(
+            np.arange(60), population=empty_population(20_000),
+            shared=(shared_values("address", [list(range(8))] * 40, [20] * 40),),
+        )
+    )  # fmt: skip
+    assert venue.log_e is not None
+    assert rented.log_e is not None
+    assert campus.log_e is not None
+    assert max(venue.log_e, campus.log_e) < 0 < np.log(1_000) < rented.log_e
+    assert np.flatnonzero(rented.linked).tolist() == list(range(8))
+    assert not venue.linked.any()
+    assert not campus.linked.any()
 
 
 def test_with_one_of_a_circle_left_out_the_circle_may_be_none() -> None:

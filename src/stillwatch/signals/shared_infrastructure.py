@@ -34,6 +34,10 @@ network are both one sort of customers'. Developers are a sixth of the simulated
 CIRCLES_MAX = 3
 """Circles of people who meet at places of their own that an honest family may hold: a class, an event, an office."""
 
+EXITS_MAX = 16
+"""Places of one circle at which nobody else is: the exits of a venue or a campus, for sign-ups and for calls. A circle
+with more of them brings its own, such as a list of rented proxies (an assumption; simulated campuses have six)."""
+
 SURE_P = 0.01
 """A value links its holders where chance would give one such value, of all looked at, in a hundredth of families."""
 
@@ -49,9 +53,10 @@ def conclude(panel: Panel) -> Mark | Skipped:
     """Test whether the family's owners share rare identifiers more than owners drawn at random would.
 
     What accounts of one organisation share among themselves is that organisation's own and counts once. What people own
-    ties them; where they meet ties nobody, and speaks only where more circles meet than honest families hold.
+    ties them; where they meet ties nobody, and speaks only where more circles meet than honest families hold. A circle
+    with more exits of its own than a venue has owns them.
 
-    Sees:       virtual cards and phones used again; address blocks and devices where there are many.
+    Sees:       virtual cards and phones used again; rented proxies; many small address blocks.
     Misled by:  a reseller's or relay's cards: control without extraction.
     Evaded by:  a card, an address and a device for each account.
     Source:     method S4; Fellegi and Sunter 1969; Tumminello and others 2011 for the hypergeometric test; Benjamini
@@ -65,10 +70,11 @@ def conclude(panel: Panel) -> Mark | Skipped:
     tests.sort(key=lambda test: (test.log_p, test.values.kind, test.index))
     sure = np.log(SURE_P / max(1, len(tests)))
     linking = [test for test in tests if test.log_p < sure]
-    owned = [test for test in tests if test.owned]
     circles = _circles([test for test in linking if not test.owned], len(owner))
-    shown = [test for test in linking if test.owned or len(circles) > CIRCLES_MAX]
-    linked = _holders([test for test in linking if test.owned], len(owner))
+    rented = {test.name for circle in circles for test in circle.exits[EXITS_MAX:]}
+    owned = [test for test in tests if test.owned or test.name in rented]
+    linked = _holders([test for test in owned if test.log_p < sure], len(owner))
+    shown = linking if len(circles) > CIRCLES_MAX else [test for test in owned if test.log_p < sure]
     first = min(_least(owned), _least(circles[CIRCLES_MAX:]))
     without = np.minimum(_owned_without(owned, owner, owners, population), _circles_without(circles, len(owner)))
     looks = np.log(max(1, len(tests)))
@@ -102,6 +108,10 @@ class _Test:
     held: int
 
     @property
+    def name(self) -> tuple[str, int]:
+        return self.values.kind, self.index
+
+    @property
     def owned(self) -> bool:
         return self.values.kind in OWNERSHIP
 
@@ -114,10 +124,11 @@ class _Test:
 
 @dataclass(frozen=True, slots=True)
 class _Circle:
-    """Accounts that meet at places of their own: the log p of the rarest of these, and who is in it."""
+    """Accounts that meet at places: the log p of the rarest, who is in it, and where nobody else is, rarest first."""
 
     log_p: float
     accounts: NDArray[np.bool_]
+    exits: tuple[_Test, ...]
 
 
 def _tests(values: SharedValues, owner: Ints, owners: int, population: int) -> list[_Test]:
@@ -125,9 +136,13 @@ def _tests(values: SharedValues, owner: Ints, owners: int, population: int) -> l
     held = np.bincount(value, minlength=len(values.value))
     hub = min(HOLDERS_MAX, max(HOLDERS_MIN, int(HOLDERS_SHARE_MAX * population)))
     tested = np.flatnonzero((held >= 1) & (values.degree <= hub))
-    tails = _owned_tails if values.kind in OWNERSHIP else _place_tails
-    log_ps = tails(held[tested], values.degree[tested], owners, population)
+    log_ps = _log_tails(values.kind, held[tested], values.degree[tested], owners, population)
     return [_Test(log_p, values, int(v), int(held[v])) for v, log_p in zip(tested, log_ps.tolist(), strict=True)]
+
+
+def _log_tails(kind: str, held: Ints, degree: Ints, owners: int, population: int) -> Floats:
+    tails = _owned_tails if kind in OWNERSHIP else _place_tails
+    return tails(held, degree, owners, population)
 
 
 def _owned_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floats:
@@ -162,10 +177,13 @@ def _circles(places: Sequence[_Test], accounts_count: int) -> list[_Circle]:
     size = accounts_count + len(places)
     meets = sparse.coo_array((np.ones(len(account)), (account, accounts_count + place)), shape=(size, size))
     circle = csgraph.connected_components(meets, directed=False)[1]
-    _, rarest = np.unique(circle[accounts_count:], return_index=True)
+    of_place, of_account = circle[accounts_count:].tolist(), circle[:accounts_count]
+    found: dict[int, list[_Test]] = {}
+    for label, test in zip(of_place, places, strict=True):
+        found.setdefault(label, []).append(test)
     return [
-        _Circle(places[at].log_p, circle[:accounts_count] == circle[accounts_count + at])
-        for at in np.sort(rarest).tolist()
+        _Circle(met[0].log_p, of_account == label, tuple(test for test in met if test.held == test.degree()))
+        for label, met in found.items()
     ]
 
 
@@ -186,7 +204,9 @@ def _owned_without(owned: Sequence[_Test], owner: Ints, owners: int, population:
     without = np.full(len(owner), _least(owned))
     if owned:
         first = owned[0]
-        fewer = _owned_tails(np.array([first.held - 1]), np.array([first.degree()]), owners - 1, population)
+        fewer = _log_tails(
+            first.values.kind, np.array([first.held - 1]), np.array([first.degree()]), owners - 1, population
+        )
         without[first.holders()] = min(float(fewer[0]), _least(owned[1:]))
     return without
 
