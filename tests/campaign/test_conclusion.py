@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from stillwatch.campaign.claims import Claims
 from stillwatch.campaign.conclusion import NO_DRAFT, Judged, conclude
@@ -67,3 +70,15 @@ def test_a_family_that_keeps_nobody_who_takes_part_is_no_campaign() -> None:
     assert only.group_ids == ("f-1",)
     of_second = concluded.draft_of_claim[concluded.claims.family == 1]
     assert set(of_second.tolist()) == {NO_DRAFT}
+
+
+@pytest.mark.parametrize(("by_facts", "named"), [(True, 0), (False, 20)])
+def test_whom_only_facts_tie_is_not_named_for_a_third_of_what_he_sends(by_facts: bool, named: int) -> None:
+    """A relay's pool holds few cards, and this is one of the many things that pass through it."""
+    accounts = np.arange(10, 30, dtype=np.uint64)
+    found = judged([replace(pool("f-1", accounts), account_calls=np.full(20, 27))], [np.ones(20, dtype=bool)])
+    found.members[0] = replace(found.members[0], by_facts=by_facts)
+    concluded = conclude(found, claimed((0, accounts)), seed=0)
+    assert sum(draft.named.sum() for draft in concluded.campaigns) == named
+    ((_, group),) = concluded.groups
+    assert group.outcome == ("extraction-campaign" if named else "undecided")

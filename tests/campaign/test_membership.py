@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from stillwatch.campaign.fusion import Verdict
-from stillwatch.campaign.membership import is_sliced, membership
+from stillwatch.campaign.membership import is_led_by_facts, is_sliced, membership
 from stillwatch.signals.contract import Mark, Pool
 from tests.signals.panels import panel
 
@@ -64,8 +64,25 @@ def test_where_only_shared_values_speak_nobody_without_one_is_named() -> None:
     shared = Mark("shared-infrastructure", "infrastructure", 60.0, (), linked=tied, tied=tied)
     dealt = Mark("pool-dispatch", "dispatch", 30.0, ())
     silent = Mark("pool-dispatch", "dispatch", -0.7, ())
-    assert membership(pool([10] * 10), [shared, silent], verdict([50.0] * 10)).part.tolist() == tied.tolist()
-    assert membership(pool([10] * 10), [shared, dealt], verdict([50.0] * 10)).part.all()
+    by_facts = membership(pool([10] * 10), [shared, silent], verdict([50.0] * 10))
+    collective = membership(pool([10] * 10), [shared, dealt], verdict([50.0] * 10))
+    assert by_facts.part.tolist() == tied.tolist()
+    assert by_facts.by_facts
+    assert collective.part.all()
+    assert not collective.by_facts
+
+
+def test_a_hint_of_dispatch_does_not_name_whoever_shares_nothing_beside_a_card() -> None:
+    tied = np.array([True] * 6 + [False] * 4)
+    shared = Mark("shared-infrastructure", "infrastructure", 60.0, (), linked=tied, tied=tied)
+    others = [Mark(ident, "dispatch", -0.7, ()) for ident in ("queue-sharding", "temporal-synchrony", "failover")]
+    hint = Mark("pool-dispatch", "dispatch", float(np.log(30)), ())
+    assert membership(pool([10] * 10), [shared, hint, *others], verdict([50.0] * 10)).part.tolist() == tied.tolist()
+
+
+def test_a_card_names_nobody_for_a_campaign_that_is_the_smaller_part_of_what_he_sends() -> None:
+    share = np.array([1.0, 0.5, 0.4, 0.4])
+    assert is_led_by_facts(share, np.array([True, True, True, False])).tolist() == [False, False, True, False]
 
 
 def test_an_account_that_carries_the_campaign_beside_other_work_is_sliced_and_not_named() -> None:

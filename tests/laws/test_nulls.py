@@ -22,7 +22,7 @@ from stillwatch.signals import (
     shared_infrastructure,
     temporal_synchrony,
 )
-from stillwatch.signals.contract import Mark, Panel, Population, Signal
+from stillwatch.signals.contract import Mark, Panel, Population, SharedValues, Signal, first_by_owner
 from tests.laws.days import newcomers, office_hours, one_burst, own_times, refusals, shifts, timers
 from tests.signals.panels import HOUR_US, START_US, empty_population, panel, shared_values
 
@@ -188,6 +188,78 @@ def random_sign_ups(population: int, accounts: int, launch: bool) -> Make:
 )
 def test_sign_ups_like_everybodys_are_no_cohort(make: Make) -> None:
     keeps_its_promise(e_values(birth_cohort, make))
+
+
+# Look-alikes: owners who meet, and who start together, with nobody behind them. Half of those who do are in the family.
+
+
+def look_alike(
+    exits: int, circles: int = 1, event_hours: float = 0.0, programme: int = 0, seats: bool = False, mates: int = 80
+) -> Make:
+    """Of 4,000 owners some circles of `mates` accounts call from `exits` addresses each, which 24 of them come to use.
+
+    The accounts of a circle signed up within `event_hours` (0: like everybody), through one programme, or are the seats
+    of one organisation, which pays for all of them. The family has half of each circle and forty strangers.
+    """
+
+    def make(rng: np.random.Generator) -> Panel:
+        strangers, met = 4_000, circles * mates
+        created = START_US - (rng.uniform(1, 365 * 24, strangers + met) * HOUR_US).astype(np.int64)
+        organizations = np.zeros(strangers + met, dtype=np.uint64)
+        addresses = [rng.integers(0, 3_000, strangers + met)]
+        for circle in range(circles):
+            own = np.arange(strangers + circle * mates, strangers + (circle + 1) * mates)
+            if event_hours:
+                created[own] = created[own[0]] + rng.integers(0, int(event_hours * HOUR_US), mates)
+            if seats:
+                organizations[own] = circle + 1
+            for at in range(exits):
+                using = np.full(strangers + met, -1)
+                using[rng.choice(own, 24, replace=False)] = 3_000 + circle * exits + at
+                addresses.append(using)
+        codes = np.repeat([0, programme], [strangers, met])
+        mine = np.sort(np.concatenate([rng.choice(strangers, 40, replace=False), strangers + np.arange(0, met, 2)]))
+        owner = np.where(organizations > 0, organizations, 10_000 + np.arange(strangers + met))
+        cards = np.where(organizations > 0, organizations.astype(np.int64), -1)
+        nobody = np.zeros(0, dtype=np.int64)
+        born = first_by_owner(owner[codes == 0].astype(np.int64), created[codes == 0])
+        everybody = Population(len(np.unique(owner)), born, HOUR_US, 0, nobody, nobody.astype(bool))
+        return panel(
+            np.arange(len(mine)), organizations=organizations[mine], created_us=created[mine], population=everybody,
+            facts={"programme": codes[mine]}, shared=(held("address", addresses, owner, mine),
+                                                      held("payment", [cards], owner, mine)),
+        )  # fmt: skip
+
+    return make
+
+
+def held(kind: str, columns: list[np.ndarray], owner: np.ndarray, mine: np.ndarray) -> SharedValues:
+    """Return the values that two owners or more hold, and the family's holders of each."""
+    pairs = {(int(v), a) for column in columns for a, v in enumerate(column) if v >= 0}
+    owners: dict[int, set[int]] = {}
+    for value, account in pairs:
+        owners.setdefault(value, set()).add(int(owner[account]))
+    place = {int(account): at for at, account in enumerate(mine)}
+    holders: dict[int, list[int]] = {}
+    for value, account in sorted(pairs):
+        if account in place and len(owners[value]) >= 2:
+            holders.setdefault(value, []).append(place[account])
+    return shared_values(kind, list(holders.values()), [len(owners[value]) for value in holders])
+
+
+LOOK_ALIKES = {
+    "relay": look_alike(exits=3, circles=2),
+    "hackathon": look_alike(exits=2, event_hours=6, programme=2),
+    "three-venues": look_alike(exits=2, circles=3, event_hours=6, programme=2),
+    "enterprise": look_alike(exits=1, event_hours=1, seats=True),
+    "campus": look_alike(exits=6),
+}
+
+
+@pytest.mark.parametrize("signal", [shared_infrastructure, birth_cohort], ids=["shared-infrastructure", "birth-cohort"])
+@pytest.mark.parametrize("make", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
+def test_people_who_meet_or_start_together_are_not_one_hand(signal: Signal, make: Make) -> None:
+    keeps_its_promise(e_values(signal, make, panels=100))
 
 
 # Independent times: owners begin and stop by themselves, with habits, timers and one occasion in common.

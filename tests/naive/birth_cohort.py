@@ -1,4 +1,4 @@
-"""Were the accounts made together? Every window at every account."""
+"""Did the owners sign up together? Every window at every sign-up."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def scan(family: Sequence[int], population: Sequence[int]) -> float:
             tail = binomial_tail(inside, len(family) - 1, chance)
             best = min(best, math.log(tail) + math.log(looks))
     return best
+
+
+def bystanders(outside: int, chance: float) -> float:
+    """Return how many honest owners are inside on average, if any number of them is as likely as any other: with n of
+    them, and `outside` outside, each is inside with the same chance."""
+    weights = [math.comb(n + outside, n) * chance**n for n in range(500)]
+    return sum(n * weight for n, weight in enumerate(weights)) / sum(weights)

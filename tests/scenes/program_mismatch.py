@@ -1,6 +1,7 @@
 """program-mismatch: schools that all applied in one fortnight ask for complete reasoning from morning to night.
 
 Other schools are in the same programme, joined when they liked, and use a public recipe for their lessons.
+Whom a programme let in is no cohort to birth-cohort, which has nobody else to look at.
 """
 
 from datetime import timedelta
@@ -23,4 +24,5 @@ def build() -> Scene:
         campaigns=("front",),
         outcomes={"school": "shared-template"},
         speaks_for=(("program-mismatch", "front"),),
+        skipped=frozenset({"birth-cohort"}),
     )

@@ -13,7 +13,7 @@ from stillwatch.campaign.claims import Claims
 from stillwatch.campaign.community import communities
 from stillwatch.campaign.fusion import Axes, Verdict, extraction_score, not_tested, reject, weigh
 from stillwatch.campaign.judgement import Judgement, judge, set_aside
-from stillwatch.campaign.membership import Members, is_sliced, membership
+from stillwatch.campaign.membership import Members, is_led_by_facts, is_sliced, membership
 from stillwatch.campaign.naming import capabilities, techniques
 from stillwatch.campaign.pools import devotion, same_accounts
 from stillwatch.campaign.unions import Union
@@ -197,7 +197,8 @@ def conclude(judged: Judged, claims: Claims, seed: int) -> Conclusion:
     order = sorted((at for at, draft in enumerate(drafts) if draft.taking_part.any()), key=lambda at: _rank(drafts[at]))
     place = np.full(len(drafts) + 1, NO_DRAFT)
     place[order] = np.arange(len(order))
-    groups = tuple((family, _group(judged, at)) for at, (family, _, _) in enumerate(judged.tested))
+    reported = {family for at in order for family in drafts[at].families}
+    groups = tuple((family, _group(judged, at, family in reported)) for at, (family, _, _) in enumerate(judged.tested))
     return Conclusion(
         campaigns=tuple(drafts[at] for at in order),
         claims=claims,
@@ -233,7 +234,8 @@ def _taking_part(judged: Judged, claims: Claims, family: int, at: int) -> Keys:
 def _nobody(verdict: Verdict) -> Judgement:
     return Judgement(
         "undecided",
-        f"rejected as a family (q {verdict.q_value:.3f}), yet no single account stands with itself left out",
+        f"rejected as a family (q {verdict.q_value:.3f}), yet no single account stands: with itself left out, or by "
+        "what it sends",
         "more accounts, or more calls of each",
     )
 
@@ -248,7 +250,7 @@ def _draft(
     accounts = np.unique(claims.account[mine])
     claimed = np.bincount(np.searchsorted(accounts, claims.account[mine]), weights=claims.calls[mine])
     fit, sent = (np.zeros(len(accounts)) for _ in range(2))
-    part, carriers = (np.zeros(len(accounts), dtype=bool) for _ in range(2))
+    part, worked, carriers = (np.zeros(len(accounts), dtype=bool) for _ in range(3))
     for at in ats:
         family, pool, _ = tested[at]
         there = np.isin(pool.accounts, claims.account[mine & (claims.family == family)])
@@ -256,8 +258,10 @@ def _draft(
         fit[place] = np.maximum(fit[place], judged.members[at].fit[there])
         sent[place] = np.maximum(sent[place], pool.account_calls[there])
         part[place] |= judged.members[at].part[there]
+        worked[place] |= judged.members[at].part[there] & (not judged.members[at].by_facts)
         carriers[place] |= pool.carriers[there]
     share = np.minimum(1.0, claimed / np.maximum(sent, 1))
+    part &= ~is_led_by_facts(share, ~worked)
     sliced = part & is_sliced(share, carriers)
     largest = max(ats, key=lambda at: (tested[at][1].events_count, tested[at][1].group_id))
     said, doubts = _said(judged, largest)
@@ -301,9 +305,11 @@ def _said(judged: Judged, at: int) -> tuple[tuple[Evidence, ...], tuple[Evidence
     return tuple(said for mark in marks for said in mark.evidence), (*doubts, *against)
 
 
-def _group(judged: Judged, at: int) -> Group:
+def _group(judged: Judged, at: int, reported: bool) -> Group:
     pool, marks, verdict, judgement = judged.tested[at][1], judged.marks[at], judged.verdicts[at], judged.judgements[at]
     said, doubts = _said(judged, at)
+    if judgement.outcome == "extraction-campaign" and not reported:
+        judgement = _nobody(verdict)
     score = judged.axes[at].score if at in judged.eligible else None
     return Group(
         group_id=pool.group_id,

@@ -21,6 +21,9 @@ TYPICAL_P = 1e-4
 OWN_SHARE = 0.5
 """An account that is not typical must do little else than the family's calls, and a tenth of the pool's volume."""
 
+STANDING_LOG_E = float(np.log(20))
+"""Twenty times the stake must remain of a finding without the account, and without the facts of accounts."""
+
 LEFT_OUT_SHARE = 0.5
 """How much of the family's log e must remain with the account left out: a finding that one account makes is that
 account's, not the family's."""
@@ -35,11 +38,15 @@ relay, a taken key. The calls are the campaign's; the account is not judged by t
 class Members:
     """Which accounts take part in one rejected family, and how well they fit it.
 
+    `by_facts` says that only facts of accounts (what they share, when they signed up) speak for one hand: these tie
+    accounts to each other and not to the calls.
+
     Shapes:  fit float64[K], 0 to 1; part bool[K].
     """
 
     fit: Floats
     part: NDArray[np.bool_]
+    by_facts: bool = False
 
 
 def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
@@ -47,8 +54,8 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
 
     An account takes part when it has two calls of the family, or one and a rare link; when the family is rejected
     without it; and when its volume is typical of the pool, or it does little else, or a rare link ties it. Where only
-    shared values and sign-ups speak for one hand, an account must be one of those that share or signed up: among
-    the users of a public tool everybody's volume is typical.
+    shared values and sign-ups speak for one hand, an account must be one of those that they tie: among the users of a
+    public tool everybody's volume is typical.
     """
     calls = pool.calls
     linked = np.zeros(len(pool.accounts), dtype=bool)
@@ -58,22 +65,30 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
     middle = float(np.median(calls))
     typical = stats.poisson.cdf(calls, middle) >= TYPICAL_P
     devoted = (pool.shares >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
-    stands = verdict.log_e_without >= max(np.log(20), LEFT_OUT_SHARE * verdict.log_e_coordination)
+    stands = verdict.log_e_without >= max(STANDING_LOG_E, LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
     ties = [mark.tied for mark in marks if mark.tied is not None]
-    if ties and not _collective(marks):
+    by_facts = bool(ties) and not _collective(marks)
+    if by_facts:
         typical = devoted = np.logical_or.reduce(ties)
     fit = np.where(linked, 1.0, np.where(typical, 0.95, np.where(devoted, 0.9, 0.5)))
-    return Members(fit, enough & stands & (typical | devoted | linked))
+    return Members(fit, enough & stands & (typical | devoted | linked), by_facts)
 
 
 def _collective(marks: Sequence[Mark]) -> bool:
-    """Say whether any signal about the pool as a whole is evidence by itself, at twenty to one."""
-    return any(
-        mark.log_e is not None and mark.log_e >= np.log(20) and mark.tied is None
-        for mark in marks
-        if mark.ident in COORDINATION
-    )
+    """Say whether coordination stands by the signals about the pool as a whole, those about facts of accounts at 0."""
+    ran = [(mark.log_e, mark.tied) for mark in marks if mark.ident in COORDINATION and mark.log_e is not None]
+    whole = np.array([log_e for log_e, tied in ran if tied is None])
+    return bool(len(whole) and np.logaddexp.reduce(whole) - np.log(len(ran)) >= STANDING_LOG_E)
+
+
+def is_led_by_facts(share: Floats, by_facts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which accounts only facts put into a campaign that is less than OWN_SHARE of what they send.
+
+    A card says who holds two accounts, never which of their calls are one hand's: of a relay's pool the same could be
+    said about everything that passes through it.
+    """
+    return np.asarray(by_facts & (share < OWN_SHARE))
 
 
 def is_sliced(share: Floats, carriers: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -114,6 +114,13 @@ WHERE b.presented = 0 GROUP BY b.event_key
 
 OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
+SIGN_UPS = """
+SELECT min(created_us) AS created_us FROM account_facts WHERE created_us >= 0 AND programme = 0
+GROUP BY owner_key ORDER BY created_us
+"""
+"""The first sign-up of each owner that came by itself: an enterprise that opens three hundred seats came once, and who
+is in a programme came when the provider let them in."""
+
 FAMILY_ACCOUNTS = """
 SELECT family, account_key, count(*) AS calls, sum(tested) AS tested_calls FROM members
 WHERE family % {parts} = {part} GROUP BY family, account_key

@@ -244,10 +244,10 @@ class Embedded:
         calls[found["block"].astype(np.int64) - first] = found["calls"]
         tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
         models, model_calls = self._model_calls(width, first, len(calls))
-        created = self.numpy("SELECT created_us FROM account_facts WHERE created_us >= 0 ORDER BY created_us")
+        born = self.numpy(statements.SIGN_UPS)
         owners = self.row(statements.OWNERS)[0]
         tenths = programme_tenths(self.numpy(statements.PROGRAMME_TENTHS))
-        return Population(owners, created["created_us"], width, first, calls, tested, models, model_calls, tenths)
+        return Population(owners, born["created_us"], width, first, calls, tested, models, model_calls, tenths)
 
     def _model_calls(self, width: int, first: int, stretches: int) -> tuple[np.ndarray, np.ndarray]:
         found = self.numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))

@@ -124,7 +124,8 @@ class SharedValues:
 class Population:
     """What is true of the whole log: how many owners of accounts, when they signed up, how calls spread over time.
 
-    Shapes:  created_us ascending, one entry for each account whose sign-up is known; `block_calls` are the calls
+    Shapes:  created_us ascending, the first known sign-up of each owner that came by itself, through no programme of
+             the provider's; `block_calls` are the calls
              of all accounts in consecutive stretches of `block_us` from number `block_first` on, and `block_tested` is
              true for the stretches that were not used to choose families. `models` are the most used ones, and
              `model_calls` int64[models, stretches] their calls. `programme_tenths` int64[codes, 10] is the most calls
@@ -211,6 +212,13 @@ def owners_of(accounts: Keys, organizations: Keys) -> tuple[Ints, int]:
     """Return each account's owner as an index, int64[K], and the number of owners: its organisation, or itself."""
     found, owner = np.unique(np.where(organizations == 0, accounts, organizations), return_inverse=True)
     return owner.astype(np.int64), len(found)
+
+
+def first_by_owner(owner: Ints, created_us: Ints) -> Ints:
+    """Return when each owner first signed up, ascending; an entry an account in."""
+    order = np.lexsort((created_us, owner))
+    _, first = np.unique(owner[order], return_index=True)
+    return np.sort(created_us[order][first])
 
 
 @dataclass(frozen=True, slots=True)

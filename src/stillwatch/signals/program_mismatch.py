@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stillwatch.finding import Evidence, Family, Skipped
-from stillwatch.signals.contract import Ints, Mark, Panel
+from stillwatch.signals.contract import Ints, Mark, Panel, first_by_owner
 from stillwatch.trace import PHRASE_CLASSES
 
 IDENT = "program-mismatch"
@@ -161,7 +161,7 @@ def fullest_weeks(panel: Panel, doing: npt.NDArray[np.bool_]) -> Cohort:
     best = Cohort(0, 0, 0.0)
     for each in np.unique(group[doing]):
         chosen = doing & (group == each) & (panel.created_us >= 0)
-        born = _first_by_owner(owner[chosen], panel.created_us[chosen])
+        born = first_by_owner(owner[chosen], panel.created_us[chosen])
         if len(born) < OWNERS_MIN:
             continue
         inside = np.searchsorted(born, born + COHORT_US) - np.arange(len(born))
@@ -170,13 +170,6 @@ def fullest_weeks(panel: Panel, doing: npt.NDArray[np.bool_]) -> Cohort:
         everybody = float((within[1] - within[0]) / max(1, len(population)))
         best = max(best, Cohort(int(inside[at]), len(born), everybody), key=lambda found: (found.excess, found.owners))
     return best
-
-
-def _first_by_owner(owner: Ints, created_us: Ints) -> Ints:
-    """Return when each owner first signed up, ascending."""
-    order = np.lexsort((created_us, owner))
-    _, first = np.unique(owner[order], return_index=True)
-    return np.sort(created_us[order][first])
 
 
 def _bits(classes: tuple[str, ...]) -> int:
