@@ -17,7 +17,7 @@ from stillwatch.errors import Error
 CALIBRATION_VERSION = 2
 SHIPPED = "shipped-1"
 
-MEASURE = "extraction score of a pool, 3"
+MEASURE = "extraction score of a pool, 4"
 """What the scores measure: `fusion.extraction_score`. Whoever changes that gives it another number here, so that scores
 of two measures are never ranked among each other."""
 
