@@ -52,8 +52,8 @@ def likeness(
     value, holder, degree = (np.array([row[at] for row in rows], dtype=np.int64) for at in range(3))
     none = np.zeros(0, np.uint64)
     return Likeness(
-        name, owners, none if topics is None else topics, template, np.array(sorted(items or []), dtype=np.uint64), none,
-        value.astype(np.uint64), holder.astype(np.uint64), degree,
+        name, owners, none if topics is None else topics, template, np.array(sorted(items or []), dtype=np.uint64),
+        none, value.astype(np.uint64), holder.astype(np.uint64), degree,
     )  # fmt: skip
 
 
