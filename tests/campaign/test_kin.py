@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -19,7 +20,7 @@ from stillwatch.campaign.likeness import (
     TOPICS_MAX,
     Likeness,
     alike,
-    common_items,
+    common_share,
     energy_distance,
     exchange_p,
     topic_bits,
@@ -49,9 +50,10 @@ def likeness(
 ) -> Likeness:  # fmt: skip
     rows = sorted(held or [])
     value, holder, degree = (np.array([row[at] for row in rows], dtype=np.int64) for at in range(3))
+    none = np.zeros(0, np.uint64)
     return Likeness(
-        name, owners, np.zeros(0, np.uint64) if topics is None else topics, template,
-        np.array(sorted(items or []), dtype=np.uint64), value.astype(np.uint64), holder.astype(np.uint64), degree,
+        name, owners, none if topics is None else topics, template, np.array(sorted(items or []), dtype=np.uint64),
+        none, value.astype(np.uint64), holder.astype(np.uint64), degree,
     )  # fmt: skip
 
 
@@ -69,16 +71,16 @@ def test_the_energy_distance_is_that_of_all_pairs_of_calls(topics: list[int], da
 @settings(max_examples=60)
 @given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
 def test_common_items_are_those_of_the_whole_sets(first: set[int], second: set[int]) -> None:
-    found = common_items(likeness(items=list(first)), likeness(items=list(second)))
-    assert found == pytest.approx(twin.common_items(first, second))
+    found = common_share(*(np.array(sorted(of), dtype=np.uint64) for of in (first, second)))
+    assert found == pytest.approx(twin.common_share(first, second))
 
 
 def test_common_items_of_large_families_are_estimated_from_their_smallest_hashes() -> None:
     rng = np.random.default_rng(3)
     stock = rng.permutation(np.unique(rng.integers(0, 2**63, 40_000)))
     first, second = stock[:30_000], np.concatenate([stock[24_000:30_000], stock[30_000:36_000]])
-    kept = [likeness(items=np.sort(of)[:ITEMS_MAX].tolist()) for of in (first, second)]
-    assert common_items(*kept) == pytest.approx(0.5, abs=0.12)
+    kept = [np.sort(of)[:ITEMS_MAX].astype(np.uint64) for of in (first, second)]
+    assert common_share(*kept) == pytest.approx(0.5, abs=0.12)
 
 
 def test_parts_of_one_list_pass_for_one_population_but_for_the_stated_share() -> None:
@@ -136,6 +138,20 @@ def test_families_that_ask_the_same_are_no_parts_of_one_list() -> None:
     topics, items = calls_about(rng, subject(rng, 400), 200), rng.integers(1, 2**62, 300).tolist()
     assert alike(likeness(topics, items[:150]), likeness(topics[::-1], items[150:], name="f-2"), seed=0)
     assert not alike(likeness(topics, items[:150]), likeness(topics[::-1], items[140:], name="f-2"), seed=0)
+
+
+def test_two_names_of_the_same_calls_are_no_parts_of_one_list() -> None:
+    """A harness and a template inside it name items by the text and by the fill: nothing in common but the calls."""
+    rng = np.random.default_rng(11)
+    account = np.repeat(np.arange(20), 20)
+    drawn = panel(
+        account, tested=rng.random(400) < 0.4, item=rng.integers(1, 2**60, 400),
+        topic=calls_about(rng, subject(rng, 400), 400),
+    )  # fmt: skip
+    other = replace(drawn, group_id="f-2", calls=replace(drawn.calls, item=drawn.calls.item + np.uint64(1)))
+    assert not alike(Likeness.of(drawn), Likeness.of(other), seed=0)
+    apart = replace(other, accounts=other.accounts + np.uint64(1))
+    assert alike(Likeness.of(drawn), Likeness.of(apart), seed=0)
 
 
 holdings = st.sets(st.tuples(st.integers(1, 9), st.integers(1, 15)), max_size=8)

@@ -17,7 +17,7 @@ def energy_distance(first: Sequence[int], second: Sequence[int], bits: Sequence[
     return 2 * mean(first, second) - mean(first, first) - mean(second, second)
 
 
-def common_items(first: set[int], second: set[int]) -> float:
+def common_share(first: set[int], second: set[int]) -> float:
     smaller = min(len(first), len(second))
     return len(first & second) / smaller if smaller else 0.0
 

@@ -16,7 +16,7 @@ TOPICS_MAX = 512
 """Discovery calls whose topics are kept, 4 kB: the share of a bit is then known to two hundredths."""
 
 ITEMS_MAX = 512
-"""Discovery items kept, the smallest by hash, 4 kB: two in a hundred in common show ten times."""
+"""Discovery items and calls kept, the smallest of each by hash, 8 kB: two in a hundred in common show ten times."""
 
 HELD_MAX = 512
 """Rows of shared values and their holders that are kept, the rarest values first: 16 kB at most."""
@@ -49,7 +49,8 @@ template's users a tenth and more of what they ask."""
 class Likeness:
     """What one family asks about and holds, on its discovery blocks, in some kB.
 
-    Shapes:  topics uint64[<= TOPICS_MAX], a sample of calls; items uint64[<= ITEMS_MAX] ascending, the smallest hashes;
+    Shapes:  topics uint64[<= TOPICS_MAX], a sample of calls; items, calls uint64[<= ITEMS_MAX] ascending, the smallest
+             hashes;
              value, holder uint64, degree int64: h <= HELD_MAX rows, one for each account that holds a rare value, which
              `degree` owners hold in all. `template` has the topic bits that nearly every call sets.
     """
@@ -59,6 +60,7 @@ class Likeness:
     topics: Keys
     template: int
     items: Keys
+    calls: Keys
     value: Keys
     holder: Keys
     degree: Ints
@@ -67,19 +69,20 @@ class Likeness:
     def of(panel: Panel) -> Likeness:
         """Keep what a panel's discovery blocks say; order and cut of the log change nothing."""
         calls = panel.calls
-        shown = ~calls.tested & (calls.topic != 0)
-        topics = calls.topic[shown]
-        when, who = calls.time_us[shown].astype(np.uint64), panel.accounts[calls.account[shown]]
-        sample = np.lexsort((topics, mix_all(mix_all(mix_all(when) ^ who) ^ calls.item[shown])))[:TOPICS_MAX]
-        items = np.unique(mix_all(calls.item[~calls.tested & (calls.item != 0)]))
+        discovery = ~calls.tested
+        call = mix_all(mix_all(calls.time_us.astype(np.uint64)) ^ panel.accounts[calls.account])
+        shown = discovery & (calls.topic != 0)
+        sample = np.lexsort((calls.topic[shown], call[shown]))[:TOPICS_MAX]
+        items = mix_all(calls.item[discovery & (calls.item != 0)])
         return Likeness(
-            panel.group_id,
-            panel.owners()[1],
-            topics[sample],
-            _template(topics),
-            items[:ITEMS_MAX].copy(),
-            *_held(panel),
-        )
+            panel.group_id, panel.owners()[1], calls.topic[shown][sample], _template(calls.topic[shown]),
+            _smallest(items), _smallest(call[discovery]), *_held(panel),
+        )  # fmt: skip
+
+
+def _smallest(hashes: Keys) -> Keys:
+    """Return the ITEMS_MAX smallest of different hashes, ascending."""
+    return np.unique(hashes)[:ITEMS_MAX].copy()
 
 
 def _template(topics: Keys) -> int:
@@ -154,21 +157,26 @@ def exchange_p(first: Likeness, second: Likeness, seed: int) -> float | None:
     return (1 + as_far) / (1 + PERMUTATIONS)
 
 
-def common_items(first: Likeness, second: Likeness) -> float:
-    """Estimate what share of the smaller family's items the other has as well, from the smallest hashes of both.
+def common_share(first: Keys, second: Keys) -> float:
+    """Estimate what share of the smaller of two sets the other has as well, from the smallest hashes of both.
 
+    Shapes:  uint64[<= ITEMS_MAX] ascending each; a set of fewer is whole.
     Source:  Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches".
-    Twin:    tests/naive/kin.py::common_items
+    Twin:    tests/naive/kin.py::common_share
     """
-    ends = [each.items[-1] for each in (first, second) if len(each.items) == ITEMS_MAX]
-    here, there = (each.items[each.items <= min(ends)] if ends else each.items for each in (first, second))
+    ends = [each[-1] for each in (first, second) if len(each) == ITEMS_MAX]
+    here, there = (each[each <= min(ends)] if ends else each for each in (first, second))
     smaller = min(len(here), len(there))
     return len(np.intersect1d(here, there, assume_unique=True)) / smaller if smaller else 0.0
 
 
 def alike(first: Likeness, second: Likeness, seed: int) -> bool:
-    """Say whether two families pass for parts of one list: exchangeable subjects, and nothing asked twice."""
-    if common_items(first, second) > COMMON_ITEMS_MAX:
+    """Say whether two families pass for parts of one list: exchangeable subjects, and nothing asked twice.
+
+    Calls that are in both are asked twice as well, though each family may name their items in its own way.
+    """
+    shares = common_share(first.items, second.items), common_share(first.calls, second.calls)
+    if max(shares) > COMMON_ITEMS_MAX:
         return False
     p_value = exchange_p(first, second, seed)
     return p_value is not None and p_value > EXCHANGEABLE_P_MIN
