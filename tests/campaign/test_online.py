@@ -53,7 +53,7 @@ STRANGERS = axes(-0.7, 0.4)
 
 
 def go(state: OnlineState, number: int, families: list[tuple[str, Axes]]) -> tuple[list[str], OnlineState]:
-    verdicts, after = decide(state, window(number), families)
+    verdicts, after = decide(state, window(number), [([name], of) for name, of in families])
     return [name for (name, _), verdict in zip(families, verdicts, strict=True) if verdict.rejected], after
 
 
@@ -133,7 +133,7 @@ def test_the_order_of_families_in_a_window_does_not_matter() -> None:
         (f"f-{at:02}", axes(float(e), float(p)))
         for at, (e, p) in enumerate(zip(rng.uniform(0, 40, 40), rng.choice([FINEST, 0.3], 40), strict=True))
     ]
-    state = replace(begin(reference(), FDR, "k"), named={"f-03": 1, "f-90": 1})
+    state = replace(begin(reference(), FDR, "k"), named={"f-03": 1, "f-90": 1}, named_count=2)
     named, after = go(state, 1, families)
     for _ in range(5):
         shuffled = [families[at] for at in rng.permutation(40)]
@@ -142,11 +142,21 @@ def test_the_order_of_families_in_a_window_does_not_matter() -> None:
         assert same == after
 
 
+def test_a_pool_is_known_by_any_of_its_families_and_charged_once() -> None:
+    _, first = decide(begin(reference(), FDR, "k"), window(1), [(["f-1", "f-2"], CAMPAIGN)])
+    verdicts, second = decide(first, window(2), [(["f-2", "f-3"], CAMPAIGN)])
+    assert verdicts[0].rejected
+    assert (second.spent, second.named_count) == (first.spent, 1)
+    _, third = decide(second, window(3), [(["f-3"], CAMPAIGN)])
+    assert third.named == {"f-1": 1, "f-2": 1, "f-3": 1}
+    assert (third.spent, third.named_count) == (first.spent, 1)
+
+
 def test_a_window_counts_once_and_in_its_order() -> None:
     _, state = go(begin(reference(), FDR, "k"), 5, [("f", CAMPAIGN)])
     for number in (5, 4):
         with pytest.raises(Error) as refused:
-            decide(state, window(number), [("f", CAMPAIGN)])
+            decide(state, window(number), [(["f"], CAMPAIGN)])
         assert refused.value.ident == "window-not-later"
 
 
@@ -198,7 +208,7 @@ def test_a_file_that_is_no_stream_is_an_error(text: str, tmp_path: Path) -> None
     assert refused.value.ident == "bad-stream"
 
 
-@pytest.mark.parametrize("change", [{"version": 2}, {"spent": 0.9}, {"level": 0.5}, {"fdr": 1.5}])
+@pytest.mark.parametrize("change", [{"version": 99}, {"spent": 0.9}, {"level": 0.5}, {"fdr": 1.5}])
 def test_a_stream_that_promises_what_cannot_be_is_an_error(change: dict[str, float], tmp_path: Path) -> None:
     path = tmp_path / "stream.json"
     save_state(path, None, begin(reference(), FDR, "k"))
@@ -252,7 +262,7 @@ def test_a_run_that_decides_by_the_stream_names_the_campaign_once_and_again() ->
     pool = next(plan for plan in PLANS if plan.name == "least-loaded-pool")
     states = [begin(calibration, FDR, "k")]
 
-    def by_stream(hypotheses: Sequence[tuple[str, Axes]]) -> list[Verdict]:
+    def by_stream(hypotheses: Sequence[tuple[Sequence[str], Axes]]) -> list[Verdict]:
         verdicts, after = decide(states[-1], window(len(states)), hypotheses)
         states.append(after)
         return verdicts

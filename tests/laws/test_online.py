@@ -40,7 +40,7 @@ def stream(rng: np.random.Generator, kinds: np.ndarray, fdr: float, examples: in
         score = np.where(kinds >= 2, rng.normal(6, 0.3, count), score)
         names = [f"f-{at}" if lasting[at] else f"f-{at}-{number}" for at in range(count)]
         families = [
-            (name, Axes(float(e), np.zeros(1), honest.p_value(float(s)), float(s)))
+            ([name], Axes(float(e), np.zeros(1), honest.p_value(float(s)), float(s)))
             for name, e, s in zip(names, log_e, score, strict=True)
         ]
         verdicts, state = decide(state, (10 * number, 10 * number + 9), families)

@@ -23,8 +23,8 @@ from stillwatch.signals.shared_infrastructure import LINKS_MAX
 
 Tested = tuple[int, Pool, list[Mark | Skipped]]
 
-Decide = Callable[[Sequence[tuple[str, Axes]]], list[Verdict]]
-"""Turns the names and axes of a window's hypotheses into verdicts."""
+Decide = Callable[[Sequence[tuple[Sequence[str], Axes]]], list[Verdict]]
+"""Turns a window's hypotheses, each with the names of its families and its axes, into verdicts."""
 
 Unite = Callable[[Sequence[Tested], Sequence[int]], Sequence[Union]]
 """Finds which of the families that lead a pool are kin, and tests them as one."""
@@ -128,7 +128,7 @@ def judge_all(
     for union in unions:
         for at in union.places:
             axes[at], marks_of[at] = union.part(at, pools[at], axes[at]), [*marks[at], *union.marks_of(at, pools[at])]
-    hypotheses = [(pools[part[0]].group_id, whole) for part, whole in zip(wholes, said, strict=True)]
+    hypotheses = [([pools[at].group_id for at in part], whole) for part, whole in zip(wholes, said, strict=True)]
     decided = decide(hypotheses) if decide else reject(said, fdr)
     for part, verdict, whole in zip(wholes, decided, said, strict=True):
         for at in part:

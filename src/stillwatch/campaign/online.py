@@ -15,7 +15,7 @@ from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.fusion import Axes, Verdict
 from stillwatch.errors import Error
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 
 PATIENCE = 20
 """Coordinated families that a stream can ask about extraction before it has named any, where the calibration is fine
@@ -29,8 +29,9 @@ STATE_BYTES_MAX = 50_000_000
 class OnlineState:
     """What a stream remembers: what it promised and to whom it compares, how far it got, what it named and spent.
 
-    `named` maps a family to the number of the window that named it; `spent` is the part of fdr / 2 that the extraction
-    null has used; `passed_over` counts coordinated families that could not be asked about for want of it.
+    `named` maps every family of a named pool to the number of the window that named the pool, and `named_count` counts
+    the pools; `spent` is the part of fdr / 2 that the extraction null has used; `passed_over` counts coordinated pools
+    that could not be asked about for want of it.
 
     Units:   until_us is microseconds since the epoch, the last call of the last window; -1 before the first.
     """
@@ -43,12 +44,13 @@ class OnlineState:
     until_us: int = -1
     spent: float = 0.0
     passed_over: int = 0
+    named_count: int = 0
     named: dict[str, int] = field(default_factory=dict)
     version: int = STATE_VERSION
 
     def asks_left(self) -> int:
         """Return how many coordinated families can still be asked before another one is named."""
-        return int(np.floor((self.fdr / 2 - self.spent) * (len(self.named) + 1) / self.level + 1e-9))
+        return int(np.floor((self.fdr / 2 - self.spent) * (self.named_count + 1) / self.level + 1e-9))
 
 
 def begin(calibration: Calibration, fdr: float, key: str) -> OnlineState:
@@ -77,14 +79,15 @@ def gamma(window: int) -> float:
 
 
 def decide(
-    state: OnlineState, window_us: tuple[int, int], hypotheses: Sequence[tuple[str, Axes]]
+    state: OnlineState, window_us: tuple[int, int], hypotheses: Sequence[tuple[Sequence[str], Axes]]
 ) -> tuple[list[Verdict], OnlineState]:
-    """Decide the families of one window, each given by its name, and return the stream's next state.
+    """Decide the pools of one window, each given by the names of its families, and return the stream's next state.
 
-    A family that is not named yet needs both: an e-value against the coordination null that e-BH accepts at this
-    window's share of the rate, and an extraction p-value at the stream's level. A family that was named before stays
-    named as long as both axes still speak, and is no new discovery. The verdicts do not depend on the order of the
-    families; their q-value is the stream's rate, since a stream has no other.
+    A pool that is not named yet needs both: an e-value against the coordination null that e-BH accepts at this
+    window's share of the rate, and an extraction p-value at the stream's level. A pool of which any family was named
+    before stays named as long as both axes still speak, and is no new discovery; what families it has now are names of
+    it from then on, since which of them leads changes from day to day. The verdicts do not depend on the order of the
+    pools; their q-value is the stream's rate, since a stream has no other.
 
     Raises:  window-not-later where the window does not begin after the last one ended, a replay for instance.
     Source:  Xu and Ramdas 2024, "Online multiple testing with e-values" (e-LOND), here with e-BH inside a window; the
@@ -97,24 +100,26 @@ def decide(
             "the log does not begin after the last window of the stream ended, and its calls may have been counted",
             hint="run windows in order of time, each once, or begin another stream",
         )
-    names = [name for name, _ in hypotheses]
-    assert len(set(names)) == len(names), "two families of one window have one name"
+    names = [tuple(sorted(of)) for of, _ in hypotheses]
+    every = [name for of in names for name in of]
+    assert len(set(every)) == len(every), "two pools of one window have a family in common"
     log_e = np.array([axes.log_e_coordination for _, axes in hypotheses])
     p_value = np.array([axes.p_extraction for _, axes in hypotheses])
-    fresh = np.array([name not in state.named for name in names], dtype=bool)
+    since = [min((state.named[name] for name in of if name in state.named), default=None) for of in names]
+    fresh = np.array([window is None for window in since], dtype=bool)
     passing = fresh & (p_value <= state.level)
     window = state.windows_count + (1 if fresh.any() else 0)
     bar = np.log(2 * max(1, int(fresh.sum())) / (state.fdr * gamma(max(1, window))))
 
-    most = _most(log_e[fresh], bar, len(state.named))
-    candidates = fresh & (log_e >= bar - np.log(max(1, len(state.named) + most)))
+    most = _most(log_e[fresh], bar, state.named_count)
+    candidates = fresh & (log_e >= bar - np.log(max(1, state.named_count + most)))
     by_weight = sorted(np.flatnonzero(candidates), key=lambda at: (-log_e[at], names[at]))
     asked = by_weight[: state.asks_left()]
     found = np.zeros(len(names), dtype=bool)
     found[asked] = True
     found &= passing
-    count = _most(log_e[found], bar, len(state.named))
-    found &= log_e >= bar - np.log(max(1, len(state.named) + count))
+    count = _most(log_e[found], bar, state.named_count)
+    found &= log_e >= bar - np.log(max(1, state.named_count + count))
     assert found.sum() == count
 
     stays = ~fresh & (log_e >= np.log(2 / state.fdr)) & (p_value <= state.fdr)
@@ -124,22 +129,31 @@ def decide(
         )
         for (_, axes), named in zip(hypotheses, found | stays, strict=True)
     ]
-    charge = len(asked) * state.level / (len(state.named) + max(1, count))
+    charge = len(asked) * state.level / (state.named_count + max(1, count))
     after = replace(
         state,
         windows_count=window,
         until_us=last_us,
         spent=state.spent + charge,
         passed_over=state.passed_over + len(by_weight) - len(asked),
-        named=state.named | {names[at]: window for at in sorted(np.flatnonzero(found), key=lambda at: names[at])},
+        named_count=state.named_count + count,
+        named=dict(sorted((state.named | _names(names, since, found, stays, window)).items())),
     )
     return verdicts, after
 
 
+def _names(
+    names: Sequence[tuple[str, ...]], since: Sequence[int | None], found: np.ndarray, stays: np.ndarray, window: int
+) -> dict[str, int]:
+    """Return the families of the pools that are named, and the window that named each pool."""
+    when = {at: since[at] if stays[at] else window for at in np.flatnonzero(found | stays).tolist()}
+    return {name: first for at, first in when.items() if first is not None for name in names[at]}
+
+
 def candidates_count(before: OnlineState, after: OnlineState) -> int:
     """Return how many coordinated families the window between two states asked about, or lacked the budget for."""
-    named = len(before.named)
-    count = len(after.named) - named
+    named = before.named_count
+    count = after.named_count - named
     asked = round((after.spent - before.spent) * (named + max(1, count)) / before.level)
     return asked + after.passed_over - before.passed_over
 

@@ -71,7 +71,7 @@ class Ground:
         """What a further campaign's coordination must reach."""
         if self.stream is None:
             return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * (self.rejected_count + 1))))
-        share = gamma(self.stream.windows_count + 1) * (len(self.stream.named) + 1)
+        share = gamma(self.stream.windows_count + 1) * (self.stream.named_count + 1)
         return float(np.log(2 * (self.hypotheses_count + 1) / (self.fdr * share)))
 
     @property

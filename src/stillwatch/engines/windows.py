@@ -33,7 +33,7 @@ class Stream:
     def decide(self, window_us: tuple[int, int]) -> Decide:
         """Return the rule that decides this window's families, and goes on with the stream."""
 
-        def decided(hypotheses: Sequence[tuple[str, Axes]]) -> list[Verdict]:
+        def decided(hypotheses: Sequence[tuple[Sequence[str], Axes]]) -> list[Verdict]:
             verdicts, self.state = online.decide(self.entered, window_us, hypotheses)
             return verdicts
 
@@ -47,7 +47,7 @@ class Stream:
         """Return what `run.json` says of the stream after this window."""
         return {
             "windows_count": self.state.windows_count,
-            "named_count": len(self.state.named),
+            "named_count": self.state.named_count,
             "asks_left": self.state.asks_left(),
             "passed_over": self.state.passed_over,
         }
