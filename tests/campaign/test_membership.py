@@ -80,9 +80,14 @@ def test_a_hint_of_dispatch_does_not_name_whoever_shares_nothing_beside_a_card()
     assert membership(pool([10] * 10), [shared, hint, *others], verdict([50.0] * 10)).part.tolist() == tied.tolist()
 
 
-def test_a_card_names_nobody_for_a_campaign_that_is_the_smaller_part_of_what_he_sends() -> None:
-    share = np.array([1.0, 0.5, 0.4, 0.4])
-    assert is_led_by_facts(share, np.array([True, True, True, False])).tolist() == [False, False, True, False]
+def test_a_card_names_nobody_for_a_campaign_that_is_the_smaller_part_of_what_the_account_sends() -> None:
+    claimed, sent = np.array([10.0, 5.0, 4.0, 4.0]), np.full(4, 10.0)
+    assert is_led_by_facts(claimed, sent, np.array([True, True, True, False])).tolist() == [False, False, True, False]
+
+
+def test_a_card_names_nobody_for_a_campaign_that_is_the_smaller_part_of_what_its_accounts_send_together() -> None:
+    claimed, sent = np.array([7.0, 3.0, 2.0, 9.0]), np.array([12.0, 6.0, 12.0, 9.0])
+    assert is_led_by_facts(claimed, sent, np.array([True, True, True, False])).tolist() == [True, True, True, False]
 
 
 def test_an_account_that_carries_the_campaign_beside_other_work_is_sliced_and_not_named() -> None:

@@ -261,7 +261,7 @@ def _draft(
         worked[place] |= judged.members[at].part[there] & (not judged.members[at].by_facts)
         carriers[place] |= pool.carriers[there]
     share = np.minimum(1.0, claimed / np.maximum(sent, 1))
-    part &= ~is_led_by_facts(share, ~worked)
+    part &= ~is_led_by_facts(claimed, sent, part & ~worked)
     sliced = part & is_sliced(share, carriers)
     largest = max(ats, key=lambda at: (tested[at][1].events_count, tested[at][1].group_id))
     said, doubts = _said(judged, largest)

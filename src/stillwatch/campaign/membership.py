@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from stillwatch.campaign.fusion import COORDINATION, Verdict
-from stillwatch.signals.contract import Floats, Mark, Pool
+from stillwatch.signals.contract import Floats, Ints, Mark, Pool
 
 CALLS_MIN = 2
 """One call may be a passer-by who tries a prompt; a second needs no link to count."""
@@ -82,13 +82,18 @@ def _collective(marks: Sequence[Mark]) -> bool:
     return bool(len(whole) and np.logaddexp.reduce(whole) - np.log(len(ran)) >= STANDING_LOG_E)
 
 
-def is_led_by_facts(share: Floats, by_facts: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which accounts only facts put into a campaign that is less than OWN_SHARE of what they send.
+def is_led_by_facts(claimed: Ints | Floats, sent: Floats, by_facts: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which accounts only facts put into a campaign that is less than OWN_SHARE of what they send, or all of them.
 
     A card says who holds two accounts, never which of their calls are one hand's: of a relay's pool the same could be
-    said about everything that passes through it.
+    said about everything that passes through it. So the campaign must be most of what the hand sends, and what each
+    account does: of a relay's quiet accounts some send mostly anything.
+
+    Shapes:  claimed, sent: calls of the campaign and of all, [K]; by_facts bool[K].
     """
-    return np.asarray(by_facts & (share < OWN_SHARE))
+    if claimed[by_facts].sum() < OWN_SHARE * sent[by_facts].sum():
+        return by_facts
+    return np.asarray(by_facts & (claimed < OWN_SHARE * sent))
 
 
 def is_sliced(share: Floats, carriers: NDArray[np.bool_]) -> NDArray[np.bool_]:
