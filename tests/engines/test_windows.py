@@ -58,8 +58,7 @@ def test_the_next_day_goes_on_with_the_stream(tmp_path: Path) -> None:
     assert first is not None
     assert after is not None
     assert after.windows_count == 2
-    assert after.named.items() >= first.named.items()
-    assert (after.named_count, after.spent) == (first.named_count, first.spent), "what was named is no new discovery"
+    assert after.named.items() >= first.named.items(), "what was named is no new discovery"
 
 
 def test_a_run_that_fails_is_no_window(tmp_path: Path) -> None:
