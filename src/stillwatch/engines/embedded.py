@@ -66,6 +66,8 @@ class Embedded:
                 "preserve_insertion_order": False,
             },
         )
+        # Its own bar goes to standard output, where a run's answer belongs.
+        self._base.execute("SET enable_progress_bar = false")
         self._trace_files = sorted(work.glob("traces-*.parquet"))
         self.saturated: dict[str, int] = {}
         self._view("traces", self._trace_files)
