@@ -259,6 +259,10 @@ def test_a_reader_that_goes_away_hears_no_complaint() -> None:
     assert outcome.stderr == b""
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_run_leaves_nothing_and_says_so(log: Path, tmp_path: Path) -> None:
     """The log takes seconds to read, and the run says that it has begun to."""
     with (log / "more.jsonl").open("w") as more:
@@ -267,6 +271,8 @@ def test_an_interrupted_run_leaves_nothing_and_says_so(log: Path, tmp_path: Path
         [sys.executable, "-c", CODE, "detect", str(log), "--out", str(tmp_path / "run")],
         env=ENVIRONMENT,
         stderr=subprocess.PIPE,
+        # Tests that a shell runs in the background ignore interrupts, and what they start would, too.
+        preexec_fn=_heed_interrupts,
     )
     assert running.stderr is not None
     assert running.stderr.readline().startswith(b"stillwatch: read")
