@@ -58,24 +58,23 @@ def test_so_many_accidents_are_as_unlikely_as_in_the_slow_twin(accidents: int, c
     assert signal.log_p(accidents, calls) == pytest.approx(twin.log_p(accidents, calls), rel=1e-9)
 
 
-def test_a_pool_that_decodes_the_reasoning_of_another_is_found_at_two_calls_an_account() -> None:
+@pytest.mark.parametrize(
+    ("flag", "column", "said"),
+    [
+        (trace.FLAG_PRESENTS, "issuer", "60 of 60 owners presented reasoning that 50 others were issued"),
+        (trace.FLAG_ISSUES, "taker", "50 others presented reasoning that 60 of 60 owners were issued"),
+    ],
+    ids=["those-who-decode", "those-who-were-issued-it"],
+)
+def test_a_pool_that_decodes_the_reasoning_of_another_is_found_at_two_calls_an_account(
+    flag: int, column: str, said: str
+) -> None:
     account = np.repeat(np.arange(60), 2)
-    mark = concluded(presenting(account, 1_000 + np.arange(120) % 50))
+    made = panel(account, flags=np.full(120, flag), **{column: 1_000 + np.arange(120) % 50})  # type: ignore[arg-type]
+    mark = concluded(replace(made, available=LOGGED))
     assert mark.log_e > 100
     assert mark.score == signal.SCORE_FULL
-    assert "60 of 60 owners presented reasoning that 50 others were issued" in mark.evidence[0].statement
-    assert mark.linked is not None
-    assert mark.linked.all()
-
-
-def test_accounts_whose_reasoning_a_pool_decodes_are_found_as_the_pool_is() -> None:
-    account = np.repeat(np.arange(60), 2)
-    flags = np.full(120, trace.FLAG_ISSUES)
-    made = replace(panel(account, flags=flags, taker=1_000 + np.arange(120) % 50), available=LOGGED)
-    mark = concluded(made)
-    assert mark.log_e > 100
-    assert mark.score == signal.SCORE_FULL
-    assert "50 others presented reasoning that 60 of 60 owners were issued" in mark.evidence[0].statement
+    assert said in mark.evidence[0].statement
     assert mark.linked is not None
     assert mark.linked.all()
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.signals import extraction_intent
-from stillwatch.signals.contract import LOG_E_MAX, Floats, Mark
+from stillwatch.signals.contract import LOG_E_MAX, Floats, Mark, mean_log_e
 
 COORDINATION = (
     "queue-sharding", "pool-dispatch", "shared-infrastructure", "birth-cohort", "temporal-synchrony", "failover",
@@ -18,10 +18,11 @@ COORDINATION = (
 
 SECONDED = "reasoning-replay"
 """Blocks that pass from owner to owner speak for one hand as well, but they also speak for extraction, and would carry
-both axes alone. So their e-value counts only where another coordination signal reaches SECOND_LOG_E_MIN."""
+both axes alone. So their e-value counts only where another coordination signal reaches ENOUGH_LOG_E."""
 
-SECOND_LOG_E_MIN = float(np.log(20))
-"""Twenty to one: what a second family of evidence must say at least."""
+ENOUGH_LOG_E = float(np.log(20))
+"""Twenty to one: what evidence must say at least to count by itself, as a second family, with an account left out,
+without the facts of accounts, or of a union."""
 
 SUPPORT = {"economics": 0.2, "program-mismatch": 0.1, "adoption": 0.05}
 """What a full score of a signal that is never enough by itself adds to wording and homogeneity, as a share of these.
@@ -79,13 +80,12 @@ def coordination(marks: Sequence[Mark], accounts_count: int) -> tuple[float, Flo
     """
     rows = [_with_left_out(mark, accounts_count) for mark in marks if mark.ident in COORDINATION]
     said = np.stack([row for row in rows if row is not None] or [np.full(1 + accounts_count, -np.inf)])
-    count = len(said)
     for mark in marks:
         replay = _with_left_out(mark, accounts_count) if mark.ident == SECONDED else None
         if replay is not None:
-            seconded = said.max(axis=0) >= SECOND_LOG_E_MIN
-            said, count = np.vstack([said, np.where(seconded, replay, -np.inf)]), count + 1
-    log_e = np.logaddexp.reduce(said, axis=0) - np.log(count)
+            seconded = said.max(axis=0) >= ENOUGH_LOG_E
+            said = np.vstack([said, np.where(seconded, replay, -np.inf)])
+    log_e = mean_log_e(said)
     return float(log_e[0]), log_e[1:]
 
 

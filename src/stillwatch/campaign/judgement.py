@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillwatch.campaign.fusion import OVERLAP_MAX, OWNER_SHARE_MAX, OWNERS_MIN, Verdict
+from stillwatch.campaign.fusion import ENOUGH_LOG_E, OVERLAP_MAX, OWNER_SHARE_MAX, OWNERS_MIN, Verdict
 from stillwatch.campaign.screening import INTENT_MIN
 from stillwatch.finding import Outcome
 from stillwatch.signals.contract import Mark, Pool
@@ -69,7 +69,7 @@ def judge(verdict: Verdict, fdr: float) -> Judgement:
             "one hand behind the accounts, but nothing says that training material is extracted",
             "calls that ask for reasoning, grades or training data across all accounts",
         )
-    if not coordinated and verdict.log_e_coordination < np.log(20):
+    if not coordinated and verdict.log_e_coordination < ENOUGH_LOG_E:
         return Judgement(
             "shared-template",
             "the accounts use one skeleton as strangers do: each at its own rate and for its own ends",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,15 +93,22 @@ def _template(topics: Keys) -> int:
     return sum(1 << int(bit) for bit in often)
 
 
+def rare_values(panel: Panel) -> Iterator[tuple[str, Keys, Keys, Ints]]:
+    """Yield kind, value, holder and degree of the values that may link families, a row for each account with one."""
+    for of in panel.shared:
+        rare = of.degree[of.holder_value] <= LINK_OWNERS_MAX
+        place = of.holder_value[rare]
+        yield of.kind, of.value[place], panel.accounts[of.holder_account[rare]], of.degree[place]
+
+
 def _held(panel: Panel) -> tuple[Keys, Keys, Ints]:
     """Return value, holder and degree of the rarest values, whole values only, as many as HELD_MAX rows take."""
     values, holders, degrees = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-    for of in panel.shared:
-        kind = int.from_bytes(hashlib.blake2b(of.kind.encode(), digest_size=8).digest(), "little")
-        rare = of.degree[of.holder_value] <= LINK_OWNERS_MAX
-        values.append(mix_all(of.value ^ np.uint64(kind))[of.holder_value[rare]])
-        holders.append(panel.accounts[of.holder_account[rare]])
-        degrees.append(of.degree[of.holder_value[rare]])
+    for name, value, holder, degree in rare_values(panel):
+        kind = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little")
+        values.append(mix_all(value ^ np.uint64(kind)))
+        holders.append(holder)
+        degrees.append(degree)
     value, holder, degree = np.concatenate(values), np.concatenate(holders), np.concatenate(degrees)
     order = np.lexsort((holder, value, degree))
     value, holder, degree = value[order], holder[order], degree[order]

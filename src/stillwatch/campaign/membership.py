@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from stillwatch.campaign.fusion import COORDINATION, Verdict
+from stillwatch.campaign.fusion import COORDINATION, ENOUGH_LOG_E, Verdict
 from stillwatch.signals.contract import Floats, Ints, Mark, Pool
 
 CALLS_MIN = 2
@@ -20,9 +20,6 @@ TYPICAL_P = 1e-4
 
 OWN_SHARE = 0.5
 """An account that is not typical must do little else than the family's calls, and a tenth of the pool's volume."""
-
-STANDING_LOG_E = float(np.log(20))
-"""Twenty times the stake must remain of a finding without the account, and without the facts of accounts."""
 
 LEFT_OUT_SHARE = 0.5
 """How much of the family's log e must remain with the account left out: a finding that one account makes is that
@@ -65,7 +62,7 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
     middle = float(np.median(calls))
     typical = stats.poisson.cdf(calls, middle) >= TYPICAL_P
     devoted = (pool.shares >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
-    stands = verdict.log_e_without >= max(STANDING_LOG_E, LEFT_OUT_SHARE * verdict.log_e_coordination)
+    stands = verdict.log_e_without >= max(ENOUGH_LOG_E, LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)
     ties = [mark.tied for mark in marks if mark.tied is not None]
     by_facts = bool(ties) and not _collective(marks)
@@ -79,7 +76,7 @@ def _collective(marks: Sequence[Mark]) -> bool:
     """Say whether coordination stands by the signals about the pool as a whole, those about facts of accounts at 0."""
     ran = [(mark.log_e, mark.tied) for mark in marks if mark.ident in COORDINATION and mark.log_e is not None]
     whole = np.array([log_e for log_e, tied in ran if tied is None])
-    return bool(len(whole) and np.logaddexp.reduce(whole) - np.log(len(ran)) >= STANDING_LOG_E)
+    return bool(len(whole) and np.logaddexp.reduce(whole) - np.log(len(ran)) >= ENOUGH_LOG_E)
 
 
 def is_led_by_facts(claimed: Ints | Floats, sent: Floats, by_facts: NDArray[np.bool_]) -> NDArray[np.bool_]:

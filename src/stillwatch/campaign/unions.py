@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from stillwatch.campaign.fusion import Axes, coordination
-from stillwatch.campaign.likeness import LINK_OWNERS_MAX
+from stillwatch.campaign.fusion import ENOUGH_LOG_E, Axes, coordination
+from stillwatch.campaign.likeness import rare_values
 from stillwatch.finding import Evidence
 from stillwatch.kernels.rows import distinct
 from stillwatch.signals import birth_cohort, failover, pool_dispatch, template_reuse, temporal_synchrony
-from stillwatch.signals.contract import AccountFacts, Calls, Floats, Ints, Keys, Mark, Panel, Pool, Signal
+from stillwatch.signals.contract import AccountFacts, Calls, Floats, Ints, Keys, Mark, Panel, Pool, Signal, mean_log_e
 
 UNION_SIGNALS: tuple[Signal, ...] = (pool_dispatch, birth_cohort, temporal_synchrony, failover)
 """Whose nulls hold for families that were put together for their discovery subjects and rare values: counts, times and
@@ -27,9 +27,6 @@ remain without an account."""
 SETS_MAX = 32
 """Sets of parts that are tested beside all of them: each costs the signals on nearly all calls. Of more parts than this
 several are left out at a time."""
-
-ENOUGH_LOG_E = float(np.log(20))
-"""Below twenty to one a union says nothing of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def _places(accounts: Keys, pool: Pool) -> tuple[Ints, np.ndarray]:
 
 def _log_mean(*log_es: Floats | float) -> Floats:
     """Return the logarithm of the average of e-values, place by place where they are arrays."""
-    return np.asarray(np.logaddexp.reduce(np.stack(np.broadcast_arrays(*log_es)), axis=0) - np.log(len(log_es)))
+    return mean_log_e(np.broadcast_arrays(*log_es))
 
 
 def unite(places: Sequence[int], panels: Sequence[Panel], filled: frozenset[str]) -> Union:
@@ -193,10 +190,8 @@ def _crossing(panels: Sequence[Panel]) -> tuple[int, Keys]:
     kinds = sorted({of.kind for panel in panels for of in panel.shared})
     rows = [np.zeros((4, 0), np.uint64)]
     for number, panel in enumerate(panels):
-        for of in panel.shared:
-            rare = of.degree[of.holder_value] <= LINK_OWNERS_MAX
-            value, holder = of.value[of.holder_value[rare]], panel.accounts[of.holder_account[rare]]
-            where = [np.full(len(value), each, np.uint64) for each in (number, kinds.index(of.kind))]
+        for kind, value, holder, _ in rare_values(panel):
+            where = [np.full(len(value), each, np.uint64) for each in (number, kinds.index(kind))]
             rows.append(np.stack([*where, value, holder]))
     family, kind, value, holder = np.concatenate(rows, axis=1)
     _, which = np.unique(np.stack([kind, value]), axis=1, return_inverse=True)

@@ -9,6 +9,7 @@ from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, first_by_owner, log_e_from_log_p
+from stillwatch.signals.counts import at_odds
 
 IDENT = "birth-cohort"
 FAMILY: Family = "lifecycle"
@@ -94,18 +95,14 @@ def scan(known: Ints, population: Ints) -> Window:
         inside = np.searchsorted(known, known + width) - np.searchsorted(known, known) - 1
         others = np.searchsorted(population, known + width) - np.searchsorted(population, known) - 1
         others = np.maximum(others, inside)
-        chance = _chance(others / everybody)
+        chance = at_odds(others / everybody, ODDS_MAX)
         at = int(np.argmax(_excess(inside, chance * family)))
         tail = stats.binom.logsf(inside[at] - 1, family, chance[at])
         if tail + looks < best.log_p:
             strangers = (others[at] - inside[at] + 1) / (everybody - family + 1)
-            best = Window(float(tail + looks), width, int(inside[at]) + 1, int(known[at]), float(_chance(strangers)))
+            inside_chance = float(at_odds(strangers, ODDS_MAX))
+            best = Window(float(tail + looks), width, int(inside[at]) + 1, int(known[at]), inside_chance)
     return best
-
-
-def _chance(share: Floats) -> Floats:
-    """Return the chance of a family's owner where that of any owner is `share`: ODDS_MAX times as common there."""
-    return np.asarray(ODDS_MAX * share / (1 + (ODDS_MAX - 1) * share))
 
 
 def bystanders(outside: int, chance: float) -> float:

@@ -267,3 +267,12 @@ def log_e_from_log_p(log_p: float) -> float:
         return min(LOG_E_MAX, float(-log_p - 2 * np.log(-log_p)))
     p = np.exp(log_p)
     return float(np.log((1 - p + p * log_p) / (p * log_p**2)))
+
+
+def mean_log_e(log_es: npt.ArrayLike) -> Floats:
+    """Return log of the mean of e-values along the first axis, which is an e-value whatever they have in common.
+
+    Source:  Vovk and Wang 2021, as above.
+    """
+    values = np.asarray(log_es)
+    return np.asarray(np.logaddexp.reduce(values, axis=0) - np.log(len(values)))

@@ -1,4 +1,4 @@
-"""Bounds for counts that are more equal than chance allows, shared by the dispatch and the queue signals."""
+"""What several signals reckon with: bounds for counts that are more equal than chance allows, and chances at odds."""
 
 from __future__ import annotations
 
@@ -71,3 +71,8 @@ def deviations_without(counts: Ints) -> tuple[float, Floats]:
     whole = squares - total**2 / size
     left = (squares - values**2) - (total - values) ** 2 / (size - 1)
     return float(whole), left
+
+
+def at_odds(share: Floats | float, odds: float) -> Floats:
+    """Return the chance of what is `odds` times as common as others, where the chance of anybody is `share`."""
+    return np.asarray(odds * share / (1 + (odds - 1) * share))

@@ -11,7 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.finding import Evidence, Family, Skipped
-from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p
+from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
 
 IDENT = "failover"
 FAMILY: Family = "lifecycle"
@@ -98,8 +98,8 @@ def conclude(panel: Panel) -> Mark | Skipped:
         (evidence if log_p < np.log(0.01) else against).append(_handoffs_said(handoffs, log_p))
     if not parts:
         return Skipped(IDENT, "no account begins around a closure, and no refused item is asked for elsewhere")
-    log_e = float(np.logaddexp.reduce([each for each, _ in parts]) - np.log(len(parts)))
-    without = np.logaddexp.reduce(np.stack([left for _, left in parts]), axis=0) - np.log(len(parts))
+    log_e = float(mean_log_e([each for each, _ in parts]))
+    without = mean_log_e([left for _, left in parts])
     return Mark(IDENT, FAMILY, log_e, tuple(evidence), tuple(against), without[owner])
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.kernels.rows import distinct
-from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p
+from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
 from stillwatch.signals.counts import deviations_without, log_p_too_equal, truncated_counts
 
 IDENT = "pool-dispatch"
@@ -146,4 +146,4 @@ def day_counts(panel: Panel) -> Ints:
 
 
 def _mean_log_e(*log_ps: float) -> float:
-    return float(np.logaddexp.reduce([log_e_from_log_p(log_p) for log_p in log_ps]) - np.log(len(log_ps)))
+    return float(mean_log_e([log_e_from_log_p(log_p) for log_p in log_ps]))

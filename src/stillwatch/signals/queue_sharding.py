@@ -8,7 +8,7 @@ from scipy.special import lambertw
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.kernels.rows import distinct
-from stillwatch.signals.contract import LOG_E_MAX, Floats, Ints, Mark, Panel, log_e_from_log_p
+from stillwatch.signals.contract import LOG_E_MAX, Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
 from stillwatch.signals.counts import log_p_too_equal, truncated_counts
 
 IDENT = "queue-sharding"
@@ -134,7 +134,7 @@ def _collisions(panel: Panel, owner: Ints) -> tuple[float, float, int]:
         used = chance > bet
         steps = np.where(hit[used], np.log(bet / chance[used]), np.log((1 - bet) / (1 - chance[used])))
         log_es.append(steps.sum())
-    log_e = float(np.logaddexp.reduce(log_es) - np.log(len(BETS)))
+    log_e = float(mean_log_e(log_es))
     return min(LOG_E_MAX, log_e), float(chance.sum()), int(hit.sum())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ from scipy import stats
 
 from stillwatch import trace
 from stillwatch.finding import Evidence, Family, Skipped
-from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p
+from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
 
 IDENT = "reasoning-replay"
 FAMILY: Family = "provenance"
@@ -108,10 +107,10 @@ def conclude(panel: Panel) -> Mark | Skipped:
     return Mark(
         IDENT,
         FAMILY,
-        _mean(np.array(log_e)),
+        float(mean_log_e(log_e)),
         tuple(said),
         tuple(doubts),
-        _mean(np.stack(without)),
+        mean_log_e(without),
         score,
         linked=linked if said else None,
         figures={"replay_share": share},
@@ -138,11 +137,6 @@ def _statement(side: Side, found: Replays) -> Evidence:
         float(np.exp(log_p(found.accidents, carries))),
         FAMILY,
     )
-
-
-def _mean(log_e: Floats) -> Any:
-    """Return log of the mean of e-values along the first axis: the mean of two is one, whatever they share."""
-    return np.logaddexp.reduce(log_e, axis=0) - np.log(len(log_e))
 
 
 def count_replays(owner: Ints, mover: Ints, other: npt.NDArray[np.uint64]) -> Replays:

@@ -13,6 +13,7 @@ from scipy.sparse import csgraph
 from stillwatch.finding import Evidence, Family, Link, Skipped
 from stillwatch.kernels.rows import distinct
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, SharedValues, log_e_from_log_p
+from stillwatch.signals.counts import at_odds
 
 IDENT = "shared-infrastructure"
 FAMILY: Family = "infrastructure"
@@ -163,8 +164,7 @@ def _owned_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floa
 
 def _place_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floats:
     """Return log P(so many of the others at a place are the family's), which may be PLACE_ODDS_MAX times as common."""
-    share = (owners - 1) / max(1, population - 1)
-    chance = PLACE_ODDS_MAX * share / (1 + (PLACE_ODDS_MAX - 1) * share)
+    chance = at_odds((owners - 1) / max(1, population - 1), PLACE_ODDS_MAX)
     return np.asarray(stats.binom.logsf(held - 2, degree - 1, chance))
 
 
