@@ -11,6 +11,7 @@ import pytest
 from stillwatch.adapters.contract import ReadSettings
 from stillwatch.cli import main as cli
 from stillwatch.engines.run import detect
+from stillwatch.errors import Error
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.tracer import TraceKeys
 from stillwatch.pseudonym import UNKEYED
@@ -112,3 +113,13 @@ def test_a_model_that_is_no_folder_ends_a_run_before_it_begins(
     assert status == 1
     assert "never fetched" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_stream_of_runs_with_a_model_takes_no_run_without_it(model: Path, tmp_path: Path) -> None:
+    stream = tmp_path / "stream.json"
+    for name in ("coded", "plain"):
+        (tmp_path / name).mkdir()
+    detect(request(tmp_path / "coded", WORLD.events, semantic=model, online=stream), Silent())
+    with pytest.raises(Error, match="with model") as caught:
+        detect(request(tmp_path / "plain", WORLD.events, online=stream), Silent())
+    assert caught.value.ident == "stream-differs"

@@ -85,9 +85,10 @@ class Asked:
         Raises:  Error where one of them cannot be read, does not fit the others, or does not verify.
         """
         calibration = calibrations.load(request.calibration) if request.calibration else calibrations.shipped()
-        key = key_ident(request.key)
-        stream = Stream.open(request.online, calibration, request.fdr, key) if request.online else None
         embedder = Embedder.load(request.semantic, request.key) if request.semantic else None
+        # A model makes other families of the same calls, under other names.
+        key = key_ident(request.key) + (f" with model {embedder.ident}" if embedder else "")
+        stream = Stream.open(request.online, calibration, request.fdr, key) if request.online else None
         return Asked(request, calibration, stream, Granted.of(request), embedder)
 
 
