@@ -25,7 +25,7 @@ BYTES_PER_TOKEN = 4
 
 @dataclass(frozen=True, slots=True)
 class LongerWorld:
-    """A world whose prompts are `prompt_bytes` long on average; those of the lab where they are longer by themselves."""
+    """A world whose prompts are `prompt_bytes` long on average, or as the lab writes them where those are longer."""
 
     world: World
     prompt_bytes: int

@@ -13,9 +13,9 @@ keyed pseudonym. The *plain* peers mask nothing and take each text's words, spli
 asked, timed so that nobody has to ask.
 
 Each round times a peer on as many texts as it does in some seconds, and Stillwatch on the same texts right after it,
-as often as a second holds. Seconds are the processor's: with one thread each they are the clock's on a quiet machine, and
-on a busy one they still compare. A ratio is of one such pair; the table has medians of the rounds. What was measured
-before is kept in `build/bench/sketching` and not repeated.
+as often as a second holds. Seconds are the processor's: with one thread each they are the clock's on a quiet machine,
+and on a busy one they still compare. A ratio is of one such pair; the table has medians of the rounds. What was
+measured before is kept in `build/bench/sketching` and not repeated.
 """
 
 from __future__ import annotations
@@ -24,18 +24,13 @@ import argparse
 import os
 import random
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-
-ONE_THREAD = {
-    name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS")
-}
-if __name__ == "__main__":
-    os.environ.update(ONE_THREAD)
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,6 +43,8 @@ from stillwatch.adapters.contract import ReadSettings
 from stillwatch.kernels.tracer import TraceKeys, trace_batch
 from stillwatch.lab.scenario import scenario_named
 from stillwatch.lab.world import simulate
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
 
 PERMUTATIONS = trace.INPUT_SHINGLES
 WORDS = 5
@@ -130,7 +127,8 @@ def statement() -> str:
                 lambda word: hash(word)
             ) AS w FROM texts
         ), shingles AS (
-            SELECT id, list_transform(range(1, greatest(len(w) - {WORDS - 2}, 2)), lambda i: hash({run})) AS s FROM words
+            SELECT id, list_transform(range(1, greatest(len(w) - {WORDS - 2}, 2)), lambda i: hash({run})) AS s
+            FROM words
         )
         SELECT id, {least} FROM shingles"""
 
@@ -268,9 +266,8 @@ def _pair_once(asked: argparse.Namespace, which: tuple[str, int, int], sample: S
             rows[name] = rows_for(peer, sample, asked.seconds)
         say(f"{name}, {size} bytes, round {number + 1} of {asked.rounds}: {rows[name]:,} texts …")
         found = pair(peer, sample, rows[name])
-        say(
-            f"{name}: {found['peer_seconds']:.1f} s, Stillwatch {found['own_seconds']:.2f} s: {found['ratio']:.1f} times"
-        )
+        theirs, ours = found["peer_seconds"], found["own_seconds"]
+        say(f"{name}: {theirs:.1f} s, Stillwatch {ours:.2f} s: {found['ratio']:.1f} times")
         return found
 
     key = {
@@ -322,5 +319,14 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     return result
 
 
+def with_one_thread() -> None:
+    """Start over with one thread in every library: they read their settings when they are loaded."""
+    if any(os.environ.get(name) != value for name, value in ONE_THREAD.items()):
+        os.execve(
+            sys.executable, [sys.executable, "-m", "bench.sketching", *sys.argv[1:]], {**os.environ, **ONE_THREAD}
+        )  # fmt: skip
+
+
 if __name__ == "__main__":
+    with_one_thread()
     main()
