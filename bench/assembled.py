@@ -149,7 +149,7 @@ def own(asked: Asked, contender: str, calls: int, number: int) -> Found:
         command = [*STILLWATCH, "detect", str(world / "events"), "--accounts", str(world / "accounts.jsonl")]
         taken = run_well([*command, "--out", str(out), "--force"], asked.work / "stillwatch.log", folder=out.parent)
         say(f"stillwatch: {calls:,} calls in {taken.wall_seconds:.1f} s")
-        return {**as_found(taken), **_said("bench.own_score", out, world / "truth")}
+        return {**as_found(taken), **said("bench.own_score", out, world / "truth")}
 
     key = {**_world_key(asked, calls), "source": digest(SOURCE)}
     return once(asked.work / f"stillwatch-{contender}-{calls}-{number + 1}.json", key, act)
@@ -186,7 +186,7 @@ def _graded(asked: Asked, contender: str, calls: int, rate: float) -> Found:
     key = {"rate": rate, "grading": digest(ROOT / "bench" / "contenders.py"), **_world_key(asked, calls)}
     return once(
         asked.work / f"{contender}-{calls}-graded.json", key,
-        lambda: _said("bench.contenders", "grade", world, out, rate),
+        lambda: said("bench.contenders", "grade", world, out, rate),
     )  # fmt: skip
 
 
@@ -228,7 +228,7 @@ def _world_key(asked: Asked, calls: int) -> Found:
     return {"calls": calls, "prompt_bytes": asked.prompt_bytes, "world": writing}
 
 
-def _said(module: str, *words: object) -> Found:
+def said(module: str, *words: object) -> Found:
     """Return what a command of our own prints: grading reads large tables, and this process stays small."""
     command = [sys.executable, "-m", module, *map(str, words)]
     found: Found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
