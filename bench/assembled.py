@@ -65,6 +65,7 @@ class Asked:
     rounds: int
     prompt_bytes: int
     work: Path
+    options: tuple[str, ...] = ()
 
     def sizes(self) -> list[int]:
         found = [self.smallest]
@@ -101,6 +102,7 @@ def measure(asked: Asked) -> Found:
     libraries = sorted({name for contender in asked.contenders for name in NEEDS[contender] if not missing(contender)})
     return {
         "schema_version": 1, "budget_seconds": asked.budget, "rounds": asked.rounds, "prompt_bytes": asked.prompt_bytes,
+        "options": list(asked.options),
         "versions": {name: version(name) for name in libraries}, "machine": machine(asked.work),
         "code": code(version("stillwatch")), "rows": rows,
     }  # fmt: skip
@@ -147,11 +149,13 @@ def own(asked: Asked, contender: str, calls: int, number: int) -> Found:
     def act() -> Found:
         say(f"stillwatch beside {contender}: {calls:,} calls, round {number + 1} …")
         command = [*STILLWATCH, "detect", str(world / "events"), "--accounts", str(world / "accounts.jsonl")]
-        taken = run_well([*command, "--out", str(out), "--force"], asked.work / "stillwatch.log", folder=out.parent)
+        taken = run_well(
+            [*command, "--out", str(out), "--force", *asked.options], asked.work / "stillwatch.log", folder=out.parent
+        )
         say(f"stillwatch: {calls:,} calls in {taken.wall_seconds:.1f} s")
         return {**as_found(taken), **said("bench.own_score", out, world / "truth")}
 
-    key = {**_world_key(asked, calls), "source": digest(SOURCE)}
+    key = {**_world_key(asked, calls), "source": digest(SOURCE), "options": list(asked.options)}
     return once(asked.work / f"stillwatch-{contender}-{calls}-{number + 1}.json", key, act)
 
 
@@ -243,11 +247,12 @@ def main(arguments: Sequence[str] | None = None) -> Found:
     options.add_argument("--budget", type=float, default=600.0, help="seconds that a contender has")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--prompt-bytes", type=int, default=400)
+    options.add_argument("--no-power", action="store_true", help="do not ask what could have been found")
     options.add_argument("--work", type=Path, default=ROOT / "build" / "bench" / "assembled")
     given = options.parse_args(arguments)
     asked = Asked(
         tuple(given.contenders), given.smallest, given.largest, given.budget, given.rounds, given.prompt_bytes,
-        given.work,
+        given.work, ("--no-power",) if given.no_power else (),
     )  # fmt: skip
     asked.work.mkdir(parents=True, exist_ok=True)
     result = measure(asked)

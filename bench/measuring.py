@@ -24,10 +24,10 @@ from typing import Any
 from bench import detection
 from bench.detection import STAGE_BEGINS
 
-SAMPLE_SECONDS = 0.1
+SAMPLE_SECONDS = 0.25
 """Between two looks at the memory of all processes; that of a command which starts no other is exact."""
 
-SLOW_SAMPLES = 20
+SLOW_SAMPLES = 4
 """Looks between two at the load and at the disk that is taken: walking a folder costs more than reading a status."""
 
 STILLWATCH = (sys.executable, "-c", "from stillwatch.cli.main import main; main()")

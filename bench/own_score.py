@@ -21,8 +21,8 @@ def main(run: str, truth: str) -> None:
     print(
         json.dumps(
             {
-                "recall": named / hidden, "precision": found.accounts_precision, "accounts_count": hidden,
-                "calls_recall": seen / calls, "calls_count": calls, "reported_count": found.reported_count,
+                "recall": named / max(hidden, 1), "precision": found.accounts_precision, "accounts_count": hidden,
+                "calls_recall": seen / max(calls, 1), "calls_count": calls, "reported_count": found.reported_count,
                 "honest_accounts_count": found.honest.accounts_count, "honest_named_count": found.honest.named_count,
                 "honest_bound": found.honest.upper_bound,
             }

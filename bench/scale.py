@@ -50,6 +50,7 @@ class Size:
     prompt_bytes: int
     rounds: int
     folder: Path
+    options: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -74,7 +75,7 @@ def measured(size: Size, discard: bool, memory_max_bytes: int) -> Found:
     everything = digest(SOURCE)
     steps = [
         ("decode", {**asked, "source": everything}),
-        ("detect", {**asked, "source": everything, "memory": memory_max_bytes}),
+        ("detect", {**asked, "source": everything, "memory": memory_max_bytes, "options": list(size.options)}),
     ]
     rounds: list[tuple[Found, Found]] = []
     log: Found = {}
@@ -177,11 +178,12 @@ def _detect(size: Size, memory_max_bytes: int) -> Found:
     out = size.run / "out"
     command = [*STILLWATCH, "detect", str(size.world / "events"), "--accounts", str(size.world / "accounts.jsonl")]
     limits = Limits(memory_max_bytes=memory_max_bytes or None)
-    taken = run_well([*command, "--out", str(out)], size.folder / "detect.log", limits, size.run)
+    taken = run_well([*command, "--out", str(out), *size.options], size.folder / "detect.log", limits, size.run)
     told = json.loads((out / "run.json").read_text(encoding="utf-8"))
     kept = ("events_count", "accounts_count", "duplicates_count", "rejected_count", "stages", "saturated")
     return {
         **as_found(taken), **{name: told[name] for name in kept}, "memory_max_bytes": memory_max_bytes,
+        "options": list(size.options),
         "score": said("bench.own_score", out, size.world / "truth"), "code": code(told["tool_version"]),
         "machine": machine(size.folder),
     }  # fmt: skip
@@ -193,7 +195,8 @@ def sizes(asked: argparse.Namespace) -> list[Size]:
         calls, _, long = word.partition(":")
         rounds = asked.large_rounds if int(calls) >= LARGE_CALLS else asked.rounds
         prompt_bytes = int(long or PROMPT_BYTES)
-        found.append(Size(int(calls), prompt_bytes, rounds, asked.work / f"{int(calls)}-{prompt_bytes}"))
+        folder = asked.work / f"{int(calls)}-{prompt_bytes}"
+        found.append(Size(int(calls), prompt_bytes, rounds, folder, ("--no-power",) if asked.no_power else ()))
     return found
 
 
@@ -203,6 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> Found:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--large-rounds", type=int, default=1, help="rounds of 100 million calls and more")
     options.add_argument("--memory-max-gb", type=float, default=MEMORY_MAX_BYTES / 2**30, help="0 for no limit")
+    options.add_argument("--no-power", action="store_true", help="do not ask what could have been found")
     options.add_argument("--discard", action="store_true", help="delete each log once it is measured")
     options.add_argument("--work", type=Path, default=ROOT / "build" / "bench" / "scale")
     asked = options.parse_args(arguments)
