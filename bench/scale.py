@@ -77,7 +77,7 @@ def measured(size: Size, discard: bool, memory_max_bytes: int) -> Found:
         ("decode", {**asked, "source": everything}),
         ("detect", {**asked, "source": everything, "memory": memory_max_bytes, "options": list(size.options)}),
     ]
-    rounds: list[tuple[Found, Found]] = []
+    rounds: list[Found] = []
     log: Found = {}
     if not _all_done(size, steps):
         log = _written(size, asked)
@@ -87,7 +87,7 @@ def measured(size: Size, discard: bool, memory_max_bytes: int) -> Found:
         took = f"{found['wall_seconds']:.0f} s, {found['cpu_seconds']:.0f} s of processors"
         held = f"{found['peak_bytes'] / 1e9:.2f} GB; decoding {decoded['wall_seconds']:.0f} s"
         say(f"{size.name}, round {number + 1} of {size.rounds}: {took}, {held}")
-        rounds.append((decoded, found))
+        rounds.append({"decode": decoded, "detect": found})
     if digest(SOURCE) != everything:
         raise SystemExit("the code changed while it was measured; run again")
     log = log or json.loads((size.folder / "log.json").read_text(encoding="utf-8"))["found"]
@@ -103,9 +103,9 @@ def measured(size: Size, discard: bool, memory_max_bytes: int) -> Found:
     }
 
 
-def summed(rounds: Sequence[tuple[Found, Found]]) -> Found:
+def summed(rounds: Sequence[Found]) -> Found:
     """Return medians of the rounds, peaks of them, and the ratios of each round's own pair."""
-    decoded, found = [each[0] for each in rounds], [each[1] for each in rounds]
+    decoded, found = [each["decode"] for each in rounds], [each["detect"] for each in rounds]
     calls = found[0]["events_count"]
     wall, cpu = (median(each[name] for each in found) for name in ("wall_seconds", "cpu_seconds"))
     return {
@@ -117,13 +117,17 @@ def summed(rounds: Sequence[tuple[Found, Found]]) -> Found:
         "folder_peak_bytes": max(each["folder_peak_bytes"] for each in found),
         "decode_wall_seconds": median(each["wall_seconds"] for each in decoded),
         "decode_cpu_seconds": median(each["cpu_seconds"] for each in decoded),
-        "decode_ratio": median(two["wall_seconds"] / one["wall_seconds"] for one, two in rounds),
-        "decode_cpu_ratio": median(two["cpu_seconds"] / one["cpu_seconds"] for one, two in rounds),
+        "decode_ratio": _ratio(rounds, "wall_seconds"),
+        "decode_cpu_ratio": _ratio(rounds, "cpu_seconds"),
         "load_before": max(each["load_before"] for each in found),
         "load_mean": median(each["load_mean"] for each in found),
         "read_bytes": median(each["read_bytes"] for each in found),
         "score": found[0]["score"],
     }  # fmt: skip
+
+
+def _ratio(rounds: Sequence[Found], name: str) -> float:
+    return median(each["detect"][name] / each["decode"][name] for each in rounds)
 
 
 def _step(size: Size, name: str, number: int) -> Path:

@@ -137,7 +137,7 @@ def growth(found: Found | None) -> str:
         ("rounds", *(count(each["rounds_count"]) for each in sizes)),
         ("load before, mean", *(f"{each['load_before']:.1f}, {each['load_mean']:.1f}" for each in sizes)),
     ]
-    one = sizes[0]["rounds"][0][1]
+    one = sizes[0]["rounds"][0]["detect"]
     told = (
         "The published campaign of 16 million exchanges and 24,000 accounts, fewer of them in smaller logs, in ten "
         "times as much honest traffic over 30 days. *Decoding* reads the same columns with the same threads and throws "
