@@ -38,8 +38,9 @@ LARGE_CALLS = 100_000_000
 MEMORY_MAX_BYTES = 8 * 2**30
 """What the largest run may hold; address space is more than what is resident, so that the limit is the stricter one."""
 
-DISK_SHARE = 0.5
-"""Parquet bytes for one byte of prompt, and as much again for the run: below it a size is not begun."""
+LOG_SHARE, RUN_BYTES = 0.5, 650
+"""Parquet bytes for one byte of prompt, and bytes of a call in the folder of its run, where no smaller log has shown
+them yet: as seen at two million calls. A size whose log and run would not fit on the disk is not begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Size:
         return self.folder / "run"
 
 
-def measured(size: Size, discard: bool, memory_max_bytes: int) -> Found:
+def measured(size: Size, smaller: Sequence[Found], discard: bool, memory_max_bytes: int) -> Found:
     """Do every step of one size that is not done yet, and return all figures."""
     size.folder.mkdir(parents=True, exist_ok=True)
     writing = digest(
@@ -80,7 +81,7 @@ def measured(size: Size, discard: bool, memory_max_bytes: int) -> Found:
     rounds: list[Found] = []
     log: Found = {}
     if not _all_done(size, steps):
-        log = _written(size, asked)
+        log = _written(size, asked, bytes_each(size, smaller))
     for number in range(size.rounds):
         decoded = once(_step(size, "decode", number), steps[0][1], lambda: _decode(size))
         found = once(_step(size, "detect", number), steps[1][1], lambda: _detect(size, memory_max_bytes))
@@ -144,15 +145,24 @@ def _all_done(size: Size, steps: Sequence[tuple[str, Found]]) -> bool:
     return (size.folder / "log.json").exists()
 
 
-def _written(size: Size, key: Found) -> Found:
+def bytes_each(size: Size, smaller: Sequence[Found]) -> float:
+    """Return the disk that a call needs, in the log and in its run, by the largest log measured before."""
+    alike = [row for row in smaller if row["prompt_bytes"] == size.prompt_bytes]
+    if not alike:
+        return LOG_SHARE * size.prompt_bytes + RUN_BYTES
+    near = max(alike, key=lambda row: int(row["events_count"]))
+    return float((near["log"]["size_bytes"] + near["folder_peak_bytes"]) / near["events_count"])
+
+
+def _written(size: Size, key: Found, disk_each: float) -> Found:
     if not size.world.exists():
         (size.folder / "log.json").unlink(missing_ok=True)
-    return once(size.folder / "log.json", key, lambda: _write(size))
+    return once(size.folder / "log.json", key, lambda: _write(size, disk_each))
 
 
-def _write(size: Size) -> Found:
+def _write(size: Size, disk_each: float) -> Found:
     shutil.rmtree(size.world, ignore_errors=True)
-    needed = 2 * DISK_SHARE * size.prompt_bytes * size.calls
+    needed = disk_each * size.calls
     free = shutil.disk_usage(size.folder).free
     if free < needed:
         raise SystemExit(
@@ -217,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> Found:
     asked.work.mkdir(parents=True, exist_ok=True)
     rows = []
     for size in sizes(asked):
-        rows.append(measured(size, asked.discard, int(asked.memory_max_gb * 2**30)))
+        rows.append(measured(size, rows, asked.discard, int(asked.memory_max_gb * 2**30)))
         result = {"schema_version": 1, "tool_version": version("stillwatch"), "rows": rows}
         write_result(asked.work.parent / "scale.json", result)
     return result

@@ -185,7 +185,7 @@ def chart(sizes: Sequence[Found]) -> str:
     low, high = math.floor(math.log10(min(spent))), math.ceil(math.log10(max(spent)))
     right, high = max(right, left + 1), max(high, low + 1)
     box = Box(340, "Processor seconds against calls")
-    parts = box.axis_x([((at - left) / (right - left), f"{10**at:,}") for at in range(left, right + 1)], "calls")
+    parts = box.axis_x([((at - left) / (right - left), _power(at)) for at in range(left, right + 1)], "calls")
     parts += box.axis_y([((at - low) / (high - low), f"{10.0**at:g}") for at in range(low, high + 1)])
     lines = [(size, name) for size in dict.fromkeys(e["prompt_bytes"] for e in sizes) for name in ("run", "decoding")]
     for index, (size, name) in enumerate(lines):
@@ -201,6 +201,10 @@ def chart(sizes: Sequence[Found]) -> str:
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in at]
         parts.append(text_at(box.left + 10, 52 + 15 * index, f"{name}, {size:,} bytes a prompt", "start", colour))
     return box.whole(parts)
+
+
+def _power(at: int) -> str:
+    return f"{10**at:,}" if at < 6 else f"{10 ** (at - 6):,} M"
 
 
 def rounds(rows: Sequence[Found]) -> str:

@@ -37,6 +37,16 @@ def test_a_size_that_is_measured_is_not_measured_again_though_its_log_is_gone(
     assert scale.main(["--sizes", str(CALLS), "--rounds", "1", "--no-power", "--work", str(work)]) == found
 
 
+def test_a_log_that_would_not_fit_on_the_disk_is_not_begun(found: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="GB of disk"):
+        scale.main(["--sizes", "10000000000000", "--work", str(tmp_path / "scale")])
+    (row,) = found["rows"]
+    size = scale.Size(10 * CALLS, 400, 1, tmp_path)
+    assert scale.bytes_each(size, [row]) * row["events_count"] == pytest.approx(
+        row["log"]["size_bytes"] + row["folder_peak_bytes"]
+    )
+
+
 def test_the_page_has_the_figures_and_says_what_is_not_measured(found: dict[str, Any]) -> None:
     figures = {**dict.fromkeys(kept()), "scale": found}
     text = whole(figures)
