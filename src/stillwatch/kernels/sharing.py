@@ -49,18 +49,22 @@ def keep_shared_slots(table):
 @njit(nogil=True, cache=True)
 def shared_places(shingles, table):
     """Return the rows and values of the shingles whose slot passed: int64[h], uint32[h]."""
-    room = shingles.shape[0] * shingles.shape[1]
-    rows = np.empty(room, dtype=np.int64)
-    values = np.empty(room, dtype=np.uint32)
+    count = 0
+    for row in range(shingles.shape[0]):
+        for place in range(shingles.shape[1]):
+            value = shingles[row, place]
+            count += value != 0 and table[value >> _SHIFT] != 0
+    rows = np.empty(count, dtype=np.int64)
+    values = np.empty(count, dtype=np.uint32)
     at = 0
     for row in range(shingles.shape[0]):
         for place in range(shingles.shape[1]):
-            # Every value is written down and most are written over: no branch waits for the table.
             value = shingles[row, place]
-            rows[at] = row
-            values[at] = value
-            at += (value != 0) & (table[value >> _SHIFT] != 0)
-    return rows[:at].copy(), values[:at].copy()
+            if value != 0 and table[value >> _SHIFT] != 0:
+                rows[at] = row
+                values[at] = value
+                at += 1
+    return rows, values
 
 
 @njit(nogil=True, cache=True)
