@@ -25,7 +25,7 @@ from stillwatch.engines.shingles import PACKED_SCHEMA, packed, shingle_rows
 from stillwatch.errors import Error
 from stillwatch.kernels.semantic import Embedder
 from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
-from stillwatch.kernels.tracer import TraceKeys, block_rows, trace_batch
+from stillwatch.kernels.tracer import TraceKeys, block_rows, must_compile, trace_batch
 
 IN_FLIGHT_MAX = 4
 """Batches between reader and kernels: enough to keep two cores busy, few enough for constant memory."""
@@ -134,6 +134,10 @@ def read_log(
     Raises Error where no dialect fits, no row could be read, or too many were rejected.
     """
     chosen = choice.choose(files, request.format)
+    if must_compile():
+        progress.note(
+            "compiling, as on the first run of every version: it takes some seconds, later runs begin at once"
+        )
     progress.note(f"reading as {chosen.adapter.DIALECT.ident}: {chosen.reason}")
     facts = ReadFacts(request, chosen.adapter, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8))
     writer = TraceWriter(traces)

@@ -31,6 +31,17 @@ class TraceKeys:
         return TraceKeys(Key.derive(secret, "identifiers"), Key.derive(secret, "shingles"))
 
 
+def must_compile() -> bool:
+    """Make the smallest kernel ready; return whether it had to be compiled, as then all others have to be.
+
+    Compiled kernels are kept on disk beside the code, or in the user's cache where that cannot be written.
+    """
+    compiled = getattr(mix_all, "stats", None)
+    before = sum(compiled.cache_misses.values()) if compiled else 0
+    mix_all(np.zeros(1, dtype=np.uint64))
+    return compiled is not None and sum(compiled.cache_misses.values()) > before
+
+
 def trace_batch(
     events: pa.RecordBatch, keys: TraceKeys, source: int, embedder: Embedder | None = None
 ) -> pa.RecordBatch:
