@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stillwatch import trace
-from stillwatch.kernels.markers import markers
+from stillwatch.kernels.markers import join_markers, markers
 from tests.kernels.texts import texts
 from tests.naive import markers as twin
 
@@ -16,11 +16,13 @@ SEED = 0x0123456789ABCDEF
 
 def marked(*columns: list[bytes], seed: int = SEED) -> list[list[int]]:
     rows = len(columns[0])
-    held = np.full((rows, trace.MARKERS), ~np.uint64(0))
-    out = np.zeros((rows, trace.MARKERS), dtype=np.uint32)
+    held = []
     for column in columns:
         offsets = np.cumsum([0, *map(len, column)]).astype(np.int32)
-        markers(offsets, np.frombuffer(b"".join(column) + b"\0", dtype=np.uint8), np.uint64(seed), held, out)
+        held.append(np.zeros((rows, trace.MARKERS), dtype=np.uint64))
+        markers(offsets, np.frombuffer(b"".join(column) + b"\0", dtype=np.uint8), np.uint64(seed), held[-1])
+    out = np.zeros((rows, trace.MARKERS), dtype=np.uint32)
+    join_markers(held[0], np.arange(rows), held[-1], np.arange(rows), out)
     return out.tolist()
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from stillwatch.kernels.sharing import (
     assign_groups,
+    directory,
     hold,
     keep_shared_slots,
     mark_accounts,
@@ -55,10 +56,9 @@ def calls_and_groups_agree(
 ) -> None:
     values = np.array(sorted(group_of), dtype=np.uint32)
     groups = np.array([group_of[value] for value in sorted(group_of)], dtype=np.int32)
-    table = np.zeros(SLOTS, dtype=np.uint8)
-    table[values >> 4] = 1
     shingles, _ = columns([(1, row) for row in calls])
-    rows, found, saturated = assign_groups(shingles, table, values, groups, np.array(needed, dtype=np.int32), out_max)
+    hits = np.array(needed, dtype=np.int32)
+    rows, found, saturated = assign_groups(shingles, values, directory(values), groups, hits, out_max)
     expected, over = twin.assign_groups(calls, group_of, needed, out_max)
     assert list(zip(rows.tolist(), found.tolist(), strict=True)) == expected
     assert saturated == over

@@ -21,16 +21,13 @@ def sketched(column: list[bytes], seed: int = SEED, width: int = trace.INPUT_SHI
     rows = len(column)
     offsets = np.cumsum([0, *map(len, column)]).astype(np.int32)
     data = np.frombuffer(b"".join(column) + b"\0", dtype=np.uint8)
-    shingles = np.zeros((rows, trace.SHINGLES), dtype=np.uint32)
+    shingles = np.zeros((rows, width), dtype=np.uint32)
     item, topic = np.zeros(rows, dtype=np.uint64), np.zeros(rows, dtype=np.uint64)
     phrases, words = np.zeros(rows, dtype=np.uint32), np.zeros(rows, dtype=np.int32)
     cut = np.zeros(rows, dtype=np.uint8)
-    place = (trace.SYSTEM_SHINGLES, width, item, topic, phrases, words, cut)
-    kernel.sketch(offsets, data, np.uint64(seed), *role_table(), shingles, *place)
-    assert not shingles[:, : trace.SYSTEM_SHINGLES].any()
-    newest = shingles[:, trace.SYSTEM_SHINGLES : trace.SYSTEM_SHINGLES + width]
+    kernel.sketch(offsets, data, np.uint64(seed), *role_table(), shingles, item, topic, phrases, words, cut)
     return [
-        twin.Sketch(newest[row].tolist(), int(item[row]), int(topic[row]), int(phrases[row]), int(words[row]))
+        twin.Sketch(shingles[row].tolist(), int(item[row]), int(topic[row]), int(phrases[row]), int(words[row]))
         for row in range(rows)
     ]
 
@@ -43,6 +40,18 @@ def sketched(column: list[bytes], seed: int = SEED, width: int = trace.INPUT_SHI
 @example([b"word " * 20_000 + b"end", b"9" * 50_000, b"\x00" * 1000], SEED)
 def test_a_text_leaves_what_the_slow_twin_leaves(column: list[bytes], seed: int) -> None:
     assert sketched(column, seed) == [twin.sketch(text, seed, trace.INPUT_SHINGLES) for text in column]
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 400), st.integers(1, 400), st.integers(0, 2**32), st.sampled_from([1, 8, 24]))
+@example(300, 300, 1, 24)
+@example(60, 6, 2, 24)
+def test_texts_of_any_length_and_with_any_repeats_keep_the_shingles_of_the_slow_twin(
+    count: int, vocabulary: int, seed: int, width: int
+) -> None:
+    drawn = np.random.default_rng(seed).integers(0, vocabulary, count)
+    text = " ".join(f"w{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in drawn.tolist()).encode()
+    assert sketched([text, text[:40]], SEED, width) == [twin.sketch(one, SEED, width) for one in (text, text[:40])]
 
 
 @settings(max_examples=50)
@@ -88,9 +97,9 @@ def test_a_text_longer_than_the_bound_is_cut_there_and_says_so() -> None:
     text = b"word " * (kernel.TEXT_BYTES_MAX // 5 + 100)
     offsets = np.array([0, len(text)], dtype=np.int64)
     outputs = [np.zeros(1, dtype=kind) for kind in (np.uint64, np.uint64, np.uint32, np.int32, np.uint8)]
-    shingles = np.zeros((1, trace.SHINGLES), dtype=np.uint32)
+    shingles = np.zeros((1, trace.SYSTEM_SHINGLES), dtype=np.uint32)
     data = np.frombuffer(text, dtype=np.uint8)
-    kernel.sketch(offsets, data, np.uint64(SEED), *role_table(), shingles, 0, trace.SYSTEM_SHINGLES, *outputs)
+    kernel.sketch(offsets, data, np.uint64(SEED), *role_table(), shingles, *outputs)
     words, cut = outputs[3], outputs[4]
     assert cut[0] == 1
     assert words[0] == len(twin.tokenise(text[: kernel.TEXT_BYTES_MAX]))

@@ -20,9 +20,10 @@ from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
 from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA, programme_tenths
 from stillwatch.engines.blocks import Blocks, LogFacts
-from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX
-from stillwatch.engines.shingles import shared_shingles, shingle_rows
-from stillwatch.kernels.sharing import TABLE_BITS, assign_groups
+from stillwatch.engines.parts import CODEC, PartFiles
+from stillwatch.engines.reading import BLOCKS, IN_FLIGHT_MAX
+from stillwatch.engines.shingles import PACKED_SCHEMA, shared_shingles, shingle_rows
+from stillwatch.kernels.sharing import assign_groups, directory
 from stillwatch.signals.contract import Population
 
 MEMORY_MAX = "500MB"
@@ -123,7 +124,7 @@ class Embedded:
                 f"SELECT {columns} FROM traces SEMI JOIN repeated USING (event_key) "
                 f"WHERE event_key % {parts} = {part} "
                 f"QUALIFY row_number() OVER (PARTITION BY event_key ORDER BY {ordered}, source) = 1) "
-                f"TO {_quoted(path)} (FORMAT parquet, COMPRESSION {CODEC})"
+                f"TO {_quoted(path)} (FORMAT parquet, COMPRESSION {CODEC}, ROW_GROUP_SIZE {PASS_ROWS})"
             )
             kept.append(path)
         for file in self._trace_files:
@@ -150,39 +151,53 @@ class Embedded:
         self._find_foreign_blocks()
 
     def _over(self, columns: list[str], work: Callable[[pa.RecordBatch], Any]) -> Iterator[Any]:
-        """Yield what `work` makes of each batch of traces, in order, made on all cores."""
-        waiting: deque[Future[Any]] = deque()
+        """Yield what `work` makes of each batch of traces, in order, read and made on all cores."""
+
+        def read(path: Path, metadata: pq.FileMetaData, groups: list[int]) -> list[Any]:
+            with pq.ParquetFile(path, metadata=metadata) as file:
+                found = file.read_row_groups(groups, columns, use_threads=False)
+            return [work(batch) for batch in found.combine_chunks().to_batches()]
+
+        waiting: deque[Future[list[Any]]] = deque()
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            for file in self._trace_files:
-                for batch in pq.ParquetFile(file).iter_batches(PASS_ROWS, columns=columns):
-                    waiting.append(pool.submit(work, batch))
+            for path in self._trace_files:
+                metadata = pq.read_metadata(path)
+                for groups in _row_groups(metadata):
+                    waiting.append(pool.submit(read, path, metadata, groups))
                     if len(waiting) >= IN_FLIGHT_MAX:
-                        yield waiting.popleft().result()
+                        yield from waiting.popleft().result()
             while waiting:
-                yield waiting.popleft().result()
+                yield from waiting.popleft().result()
 
     def _assigned(
-        self, families: Families, columns: list[str]
-    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray, int]]:
-        """Yield each batch with the rows that belong to families, their families, and how many rows had too many."""
-        needed = families.hits_needed()
+        self, families: Families, columns: list[str], take: Callable[[pa.RecordBatch, np.ndarray, np.ndarray], None]
+    ) -> int:
+        """Give each batch to `take`, with the rows that belong to families and their families; many threads do so.
 
-        def assign(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, np.ndarray, np.ndarray, int]:
+        Return how many rows belonged to too many.
+        """
+        needed, starts = families.hits_needed(), directory(families.shingle)
+
+        def assign(batch: pa.RecordBatch) -> int:
             rows, family, saturated = assign_groups(
-                shingle_rows(batch), self._table, families.shingle, families.family, needed, FAMILIES_PER_CALL_MAX
+                shingle_rows(batch), families.shingle, starts, families.family, needed, FAMILIES_PER_CALL_MAX
             )
-            return batch, rows, family, saturated
+            take(batch, rows, family)
+            return int(saturated)
 
-        yield from self._over(columns, assign)
+        return sum(self._over(columns, assign))
 
     def find_families(self) -> Families:
-        """Count which shingles enough accounts share, exactly, and join those that the same calls carry."""
-        return group_shingles(*shared_shingles(self._over, self._table, ACCOUNTS_MIN))
+        """Count which shingles enough accounts share, exactly, and join those that the same calls carry.
+
+        The table of the reading goes.
+        """
+        shared = shared_shingles(self._over, self._table, ACCOUNTS_MIN)
+        self._table = np.zeros(0, dtype=np.uint8)
+        return group_shingles(*shared)
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
-        self._table[:] = 0
-        self._table[families.shingle >> np.uint32(32 - TABLE_BITS)] = 1
         schema = pa.schema(
             [
                 ("family", pa.int32()),
@@ -193,28 +208,28 @@ class Embedded:
                 ("item_key", pa.uint64()),
             ]
         )
-        path = self._work / "members.parquet"
         moved = self.numpy(
             "SELECT event_key FROM foreign_calls UNION SELECT event_key FROM taken_calls ORDER BY event_key"
         )["event_key"]
-        over = 0
-        with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
-            wanted = ["event_key", "account_key", "time_us", "phrases", "flags", "item_key", "shingles"]
-            for batch, rows, family, saturated in self._assigned(families, wanted):
-                over += saturated
-                tested = blocks.tested(batch["time_us"].to_numpy())
-                columns = [
-                    pa.array(family),
-                    pa.array(batch["account_key"].to_numpy()[rows]),
-                    pa.array(tested[rows]),
-                    pa.array(batch["phrases"].to_numpy()[rows]),
-                    pa.array(_signs(batch, moved)[rows]),
-                    pa.array(batch["item_key"].to_numpy()[rows]),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
+        members = PartFiles(self._work, "members", schema)
+
+        def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
+            columns = [
+                pa.array(family),
+                pa.array(batch["account_key"].to_numpy()[rows]),
+                pa.array(blocks.tested(batch["time_us"].to_numpy())[rows]),
+                pa.array(batch["phrases"].to_numpy()[rows]),
+                pa.array(_signs(batch, moved)[rows]),
+                pa.array(batch["item_key"].to_numpy()[rows]),
+            ]
+            members.write(pa.record_batch(columns, schema=schema))
+
+        wanted = ["event_key", "account_key", "time_us", "phrases", "flags", "item_key", "shingles"]
+        over = self._assigned(families, wanted, take)
+        members.close()
         if over:
             self.saturated["families_per_call_max"] = over
-        self._view("members", [path])
+        self._view("members", members.files)
 
     def family_facts(self) -> dict[str, np.ndarray]:
         """Return one row for each family with enough accounts: `statements.FAMILY_FACTS`.
@@ -281,22 +296,21 @@ class Embedded:
         self._base.unregister("given_families")
 
     def collect(self, families: Families, chosen: list[int]) -> None:
-        """Write all columns of the chosen families' calls, for the view `collected`; the shingle table goes."""
+        """Write all columns of the chosen families' calls, for the view `collected`."""
         wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
-        schema = trace.TRACE_SCHEMA.insert(0, pa.field("family", pa.int32()))
-        path = self._work / "panels.parquet"
-        with pq.ParquetWriter(path, schema, compression=CODEC, use_dictionary=False) as writer:
-            for batch, rows, family, _ in self._assigned(families, trace.TRACE_SCHEMA.names):
-                keep = wanted[family]
-                taken = batch.take(pa.array(rows[keep]))
-                columns = [
-                    pa.array(family[keep]),
-                    *(taken[name].cast(schema.field(name).type) for name in trace.TRACE_SCHEMA.names),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
-        self._table = np.zeros(0, dtype=np.uint8)
-        self._view("collected", [path])
+        schema = PACKED_SCHEMA.insert(0, pa.field("family", pa.int32()))
+        panels = PartFiles(self._work, "panels", schema)
+
+        def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
+            keep = wanted[family]
+            taken = batch.take(pa.array(rows[keep]))
+            columns = [taken[field.name].cast(field.type) for field in PACKED_SCHEMA]
+            panels.write(pa.record_batch([pa.array(family[keep]), *columns], schema=schema))
+
+        self._assigned(families, PACKED_SCHEMA.names, take)
+        panels.close()
+        self._view("collected", panels.files)
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""
@@ -323,6 +337,21 @@ class Embedded:
             "ORDER BY account_key, group_id",
             ROWS_WRITTEN,
         )
+
+
+def _row_groups(metadata: pq.FileMetaData) -> Iterator[list[int]]:
+    """Yield the row groups of a file, as many at a time as PASS_ROWS hold, one at least."""
+    part: list[int] = []
+    rows = 0
+    for group in range(metadata.num_row_groups):
+        size = metadata.row_group(group).num_rows
+        if part and rows + size > PASS_ROWS:
+            yield part
+            part, rows = [], 0
+        part.append(group)
+        rows += size
+    if part:
+        yield part
 
 
 def _signs(batch: pa.RecordBatch, moved: np.ndarray) -> np.ndarray:

@@ -20,57 +20,40 @@ from stillwatch import trace
 from stillwatch.adapters import choice
 from stillwatch.adapters.contract import Adapter, LogFile, Rejection
 from stillwatch.engines.contract import Progress, RunRequest
+from stillwatch.engines.parts import CODEC, PartFiles
+from stillwatch.engines.shingles import PACKED_SCHEMA, packed, shingle_rows
 from stillwatch.errors import Error
 from stillwatch.kernels.semantic import Embedder
 from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
-from stillwatch.kernels.tracer import TraceKeys, block_rows, trace_batch
+from stillwatch.kernels.tracer import TraceKeys, block_rows, must_compile, trace_batch
 
 IN_FLIGHT_MAX = 4
 """Batches between reader and kernels: enough to keep two cores busy, few enough for constant memory."""
 
 FILE_ROWS_MAX = 1_000_000
-"""Rows of one trace file: a row group that a later pass holds in memory at once."""
-
-CODEC = "lz4"
+"""Rows of one trace file: what says where its row groups are is kept in memory until it is whole."""
 
 BLOCKS = "blocks.parquet"
 """Where the reasoning blocks that calls presented and were issued are written."""
 
 
 class TraceWriter:
-    """Writes traces to numbered Parquet files and blocks to one; many threads may add, one at a time."""
+    """Writes traces to numbered Parquet files, as many at once as threads add, and blocks to one."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
         self._lock = threading.Lock()
         self._blocks = pq.ParquetWriter(folder / BLOCKS, trace.BLOCK_SCHEMA, compression=CODEC, use_dictionary=False)
-        self._writer: pq.ParquetWriter | None = None
-        self._rows = 0
-        self._files = 0
+        self._traces = PartFiles(folder, "traces", PACKED_SCHEMA, FILE_ROWS_MAX)
 
     def add(self, batch: pa.RecordBatch, blocks: pa.RecordBatch) -> None:
-        with self._lock:
-            if blocks.num_rows:
+        if blocks.num_rows:
+            with self._lock:
                 self._blocks.write_batch(blocks)
-            if self._writer is None:
-                path = self._folder / f"traces-{self._files:05d}.parquet"
-                self._writer = pq.ParquetWriter(
-                    path, trace.TRACE_SCHEMA, compression=CODEC, use_dictionary=False, write_statistics=False
-                )
-                self._files += 1
-            self._writer.write_batch(batch)
-            self._rows += batch.num_rows
-            if self._rows >= FILE_ROWS_MAX:
-                self._close_file()
+        self._traces.write(packed(batch))
 
     def close(self) -> None:
-        self._close_file()
+        self._traces.close()
         self._blocks.close()
-
-    def _close_file(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-        self._writer, self._rows = None, 0
 
 
 class Rejections:
@@ -151,6 +134,10 @@ def read_log(
     Raises Error where no dialect fits, no row could be read, or too many were rejected.
     """
     chosen = choice.choose(files, request.format)
+    if must_compile():
+        progress.note(
+            "compiling, as on the first run of every version: it takes some seconds, later runs begin at once"
+        )
     progress.note(f"reading as {chosen.adapter.DIALECT.ident}: {chosen.reason}")
     facts = ReadFacts(request, chosen.adapter, chosen.reason, tuple(files), np.zeros(1 << TABLE_BITS, dtype=np.uint8))
     writer = TraceWriter(traces)
@@ -160,9 +147,8 @@ def read_log(
     def work(batch: pa.RecordBatch, source: int) -> int:
         traced = trace_batch(batch, keys, source, embedder)
         writer.add(traced, block_rows(batch, traced, keys))
-        shingles = traced["shingles"].flatten().to_numpy().reshape(-1, trace.SHINGLES)
         with lock:
-            mark_accounts(shingles, traced["account_key"].to_numpy(), facts.table)
+            mark_accounts(shingle_rows(traced), traced["account_key"].to_numpy(), facts.table)
         return int(batch.num_rows)
 
     waiting: deque[Future[int]] = deque()

@@ -29,12 +29,36 @@ Pass = Callable[[list[str], Callable[[pa.RecordBatch], Any]], Iterator[Any]]
 """Reads columns of all traces and yields what a function makes of each batch, on all cores, in any cut."""
 
 
+PACKED = pa.binary(4 * trace.SHINGLES)
+"""Shingles as they are written: one run of bytes a call is read four times as fast as a list."""
+
+PACKED_SCHEMA = pa.schema(
+    [field.with_type(PACKED) if field.name == "shingles" else field for field in trace.TRACE_SCHEMA]
+)
+
+
+def packed(traces: pa.RecordBatch) -> pa.RecordBatch:
+    """Return traces (trace.TRACE_SCHEMA) as PACKED_SCHEMA has them, without a copy."""
+    column = traces["shingles"]
+    values = column.flatten()
+    data = values.buffers()[1].slice(4 * values.offset)
+    shingles = pa.FixedSizeBinaryArray.from_buffers(PACKED, len(column), [None, data])
+    columns = [shingles if name == "shingles" else traces[name] for name in PACKED_SCHEMA.names]
+    return pa.RecordBatch.from_arrays(columns, schema=PACKED_SCHEMA)
+
+
 def shingle_rows(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
-    """Return the column `shingles` as uint32[n, trace.SHINGLES]."""
+    """Return the column `shingles`, a list or packed, as uint32[n, trace.SHINGLES]."""
     column = rows["shingles"]
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
-    return np.asarray(column.flatten(), dtype=np.uint32).reshape(-1, trace.SHINGLES)
+    if pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
+        return np.asarray(column.flatten(), dtype=np.uint32).reshape(-1, trace.SHINGLES)
+    if column.type != PACKED:
+        column = column.cast(PACKED)
+    data = column.buffers()[1]
+    values = np.frombuffer(data, dtype=np.uint32) if data else np.zeros(0, dtype=np.uint32)
+    return values.reshape(-1, trace.SHINGLES)[column.offset : column.offset + len(column)]
 
 
 def shared_shingles(over: Pass, table: np.ndarray, accounts_min: int) -> tuple[np.ndarray, np.ndarray]:

@@ -17,39 +17,69 @@ MARKER_BYTES_MAX = 40
 MARKER_BYTES_MIN = 2
 
 _SALT = np.uint64(0xD1B54A32D192ED03)
-_DOUBLE, _SINGLE, _BACKTICK, _OPEN, _CLOSE, _SLASH, _HYPHEN = 34, 39, 96, 60, 62, 47, 45
+_ONE = np.uint64(1)
+_CLOSE, _SLASH, _HYPHEN = 62, 47, 45
+
+NO_NAME = ~np.uint64(0)
+"""Stands where a text has fewer names than are kept."""
+
+
+def _closing_signs() -> np.ndarray:
+    ends = np.zeros(256, dtype=np.uint8)
+    for quote in b"\"'`":
+        ends[quote] = quote
+    ends[ord("<")] = _CLOSE
+    return ends
+
+
+_ENDS = _closing_signs()
+"""The byte that closes a name which this one opens; 0 where it opens none."""
 
 
 @njit(nogil=True, cache=True)
-def markers(offsets, data, seed, held, out):
-    """Merge the keyed hashes of each text's names into the `out` smallest: 32 bits each, 0 fills the rest.
+def markers(offsets, data, seed, held):
+    """Write the smallest keyed hashes of each text's names.
 
-    Shapes:  offsets int32 or int64[n + 1]; data uint8[bytes]; held uint64[n, k], all ones at first: the smallest
-             hashes so far; out uint32[n, k], overwritten.
+    Shapes:  offsets int32 or int64[n + 1]; data uint8[bytes]; held uint64[n, k], overwritten: ascending, all ones
+             where a text has fewer.
     Cost:    O(bytes) time, no allocation.
     Twin:    tests/naive/markers.py::markers
     """
     for row in range(offsets.shape[0] - 1):
-        at = np.int64(offsets[row])
-        end = min(np.int64(offsets[row + 1]), at + TEXT_BYTES_MAX)
+        held[row] = NO_NAME
+        at = np.uint64(offsets[row])
+        end = min(np.uint64(offsets[row + 1]), at + np.uint64(TEXT_BYTES_MAX))
         while at < end:
-            sign = data[at]
-            if sign != _DOUBLE and sign != _SINGLE and sign != _BACKTICK and sign != _OPEN:
-                at += 1
+            ends = _ENDS[data[at]]
+            at += _ONE
+            if ends == 0:
                 continue
-            first = at + 1
-            if sign == _OPEN and first < end and data[first] == _SLASH:
-                first += 1
-            close, value = _name(data, first, min(end, first + MARKER_BYTES_MAX))
-            ends = _CLOSE if sign == _OPEN else sign
+            first = at
+            if ends == _CLOSE and first < end and data[first] == _SLASH:
+                first += _ONE
+            close, value = _name(data, first, min(end, first + np.uint64(MARKER_BYTES_MAX)))
             if close < end and data[close] == ends and close - first >= MARKER_BYTES_MIN:
                 _keep(mix(value ^ seed ^ _SALT), held[row])
-                at = close + 1
-            else:
-                at += 1
-        for place in range(held.shape[1]):
-            value = held[row, place]
-            out[row, place] = 0 if value == ~np.uint64(0) else np.uint32(value & np.uint64(0xFFFFFFFF))
+                at = close + _ONE
+
+
+@njit(nogil=True, cache=True)
+def join_markers(one, one_place, other, other_place, out):
+    """Write the smallest hashes of two texts' names for each call: 32 bits each, 0 fills the rest.
+
+    Shapes:  one, other uint64[texts, k] of `markers`; one_place, other_place int32[n]: each call's texts; out
+             uint32[n, k], overwritten.
+    Twin:    tests/naive/markers.py::markers
+    """
+    for row in range(out.shape[0]):
+        first, second = one[one_place[row]], other[other_place[row]]
+        left, right = 0, 0
+        for place in range(out.shape[1]):
+            value = min(first[left], second[right])
+            # The last places are never passed: only `k` are asked for.
+            left += first[left] == value and left < out.shape[1] - 1
+            right += second[right] == value and right < out.shape[1] - 1
+            out[row, place] = 0 if value == NO_NAME else np.uint32(value & np.uint64(0xFFFFFFFF))
 
 
 @njit(nogil=True, cache=True)
@@ -62,7 +92,7 @@ def _name(data, first, limit):
         if not (kind == LETTER or (at > first and (kind == DIGIT or data[at] == _HYPHEN))):
             break
         value = (value ^ np.uint64(BYTE_FOLD[data[at]])) * FNV_PRIME
-        at += 1
+        at += _ONE
     return at, value
 
 

@@ -41,11 +41,9 @@ def keep_shared_slots(table):
     """Turn the table of account bits into one of 0 and 1: does the slot pass SHARED_BITS_MIN?"""
     for slot in range(table.shape[0]):
         bits = table[slot]
-        held = 0
-        while bits:
-            held += 1
+        for _ in range(SHARED_BITS_MIN - 1):
             bits &= bits - np.uint8(1)
-        table[slot] = 1 if held >= SHARED_BITS_MIN else 0
+        table[slot] = bits != 0
 
 
 @njit(nogil=True, cache=True)
@@ -109,6 +107,8 @@ def hold(values, rows, accounts, events, shingle, holders, held, minima):
     """
     mask = shingle.shape[0] - 1
     fresh = 0
+    hashed = np.empty(WITNESSES, dtype=np.uint64)
+    hashed_row = -1
     for at in range(values.shape[0]):
         value = values[at]
         slot = np.int64(mix(np.uint64(value)) & np.uint64(mask))
@@ -121,28 +121,30 @@ def hold(values, rows, accounts, events, shingle, holders, held, minima):
         if shingle[slot] == 0:
             shingle[slot] = value
             fresh += 1
-        account = accounts[rows[at]]
-        place = 0
-        while place < held[slot] and holders[slot, place] != account:
-            place += 1
-        if place == held[slot] and place < holders.shape[1]:
-            holders[slot, place] = account
-            held[slot] += 1
-        event = events[rows[at]]
+        row = rows[at]
+        if held[slot] < holders.shape[1]:
+            place = 0
+            while place < held[slot] and holders[slot, place] != accounts[row]:
+                place += 1
+            if place == held[slot]:
+                holders[slot, place] = accounts[row]
+                held[slot] += 1
+        if row != hashed_row:
+            hashed_row = row
+            for witness in range(WITNESSES):
+                hashed[witness] = mix(events[row] + np.uint64(witness + 1) * _GOLDEN)
         for witness in range(WITNESSES):
-            hashed = mix(event + np.uint64(witness + 1) * _GOLDEN)
-            if hashed < minima[slot, witness]:
-                minima[slot, witness] = hashed
+            minima[slot, witness] = min(minima[slot, witness], hashed[witness])
     return fresh
 
 
 @njit(nogil=True, cache=True)
-def assign_groups(shingles, table, values, groups, hits_needed, out_max):
+def assign_groups(shingles, values, starts, groups, hits_needed, out_max):
     """Return which calls belong to which groups: a call belongs where it carries enough of the shingles.
 
-    Shapes:  shingles uint32[n, k]; table uint8[2^TABLE_BITS], 1 where a slot holds a value; values
-             uint32[s] ascending with groups int32[s]; hits_needed int32[groups] → rows int64[m],
-             groups int32[m], and the number of calls that had more than out_max groups.
+    Shapes:  shingles uint32[n, k]; values uint32[s] ascending, without 0, with groups int32[s]; starts of `directory`;
+             hits_needed int32[groups] → rows int64[m], groups int32[m], and the number of calls that had more than
+             out_max groups.
     Twin:    tests/naive/sharing.py::assign_groups
     """
     room = shingles.shape[0] * out_max
@@ -150,16 +152,18 @@ def assign_groups(shingles, table, values, groups, hits_needed, out_max):
     out_groups = np.empty(room, dtype=np.int32)
     met = np.empty(shingles.shape[1], dtype=np.int32)
     times = np.empty(shingles.shape[1], dtype=np.int32)
+    shift = _drawer_shift(starts)
     at = 0
     saturated = 0
     for row in range(shingles.shape[0]):
         held = 0
         for place in range(shingles.shape[1]):
             value = shingles[row, place]
-            if value == 0 or table[value >> _SHIFT] == 0:
-                continue
-            index = np.searchsorted(values, value)
-            if index >= values.shape[0] or values[index] != value:
+            drawer = np.int64(np.uint64(value) >> shift)
+            index, end = starts[drawer], starts[drawer + 1]
+            while index < end and values[index] < value:
+                index += 1
+            if index == end or values[index] != value:
                 continue
             group = groups[index]
             slot = 0
@@ -189,3 +193,29 @@ def assign_groups(shingles, table, values, groups, hits_needed, out_max):
             taken += 1
             at += 1
     return out_rows[:at].copy(), out_groups[:at].copy(), saturated
+
+
+@njit(nogil=True, cache=True)
+def directory(values):
+    """Return where the values with the same highest bits begin: uint32[s] ascending → int32[2^p + 1].
+
+    There are four such drawers a value or more, so that most shingles that belong nowhere meet an empty one.
+    """
+    bits = 2
+    while bits < 31 and (1 << (bits - 2)) < values.shape[0]:
+        bits += 1
+    starts = np.zeros((1 << bits) + 1, dtype=np.int32)
+    shift = _drawer_shift(starts)
+    for at in range(values.shape[0]):
+        starts[np.int64(np.uint64(values[at]) >> shift) + 1] += 1
+    for drawer in range(1, starts.shape[0]):
+        starts[drawer] += starts[drawer - 1]
+    return starts
+
+
+@njit(nogil=True, cache=True)
+def _drawer_shift(starts):
+    bits = 0
+    while (1 << bits) < starts.shape[0] - 1:
+        bits += 1
+    return np.uint64(32 - bits)

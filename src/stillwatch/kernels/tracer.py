@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from stillwatch import trace
 from stillwatch.kernels.intent import role_table
-from stillwatch.kernels.markers import markers
+from stillwatch.kernels.markers import NO_NAME, join_markers, markers
 from stillwatch.kernels.pseudonyms import pseudonyms, text_buffers
 from stillwatch.kernels.semantic import SEMANTIC_CODES, Embedder
 from stillwatch.kernels.sketch import mix_all, sketch
@@ -29,6 +29,17 @@ class TraceKeys:
     @staticmethod
     def derive(secret: bytes) -> TraceKeys:
         return TraceKeys(Key.derive(secret, "identifiers"), Key.derive(secret, "shingles"))
+
+
+def must_compile() -> bool:
+    """Make the smallest kernel ready; return whether it had to be compiled, as then all others have to be.
+
+    Compiled kernels are kept on disk beside the code, or in the user's cache where that cannot be written.
+    """
+    compiled = getattr(mix_all, "stats", None)
+    before = sum(compiled.cache_misses.values()) if compiled else 0
+    mix_all(np.zeros(1, dtype=np.uint64))
+    return compiled is not None and sum(compiled.cache_misses.values()) > before
 
 
 def trace_batch(
@@ -81,34 +92,63 @@ def block_rows(events: pa.RecordBatch, traces: pa.RecordBatch, keys: TraceKeys) 
     return pa.RecordBatch.from_arrays(columns, schema=trace.BLOCK_SCHEMA)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sketched:
+    """What the different texts of a column leave, the last of them the empty one, and which text each call has.
+
+    Shapes:  place int32[n]; the others as `kernels.sketch.sketch` and `kernels.markers.markers` have them, by text.
+    """
+
+    place: np.ndarray
+    shingles: np.ndarray
+    item: np.ndarray
+    topic: np.ndarray
+    phrases: np.ndarray
+    words: np.ndarray
+    cut: np.ndarray
+    names: np.ndarray
+
+    @staticmethod
+    def of(column: pa.Array, width: int, seed: np.uint64) -> _Sketched:
+        """Sketch each different text once: a system prompt is sent a thousand times."""
+        encoded = column.dictionary_encode()
+        texts = len(encoded.dictionary)
+        place = pc.fill_null(encoded.indices, texts).to_numpy()
+        found = _Sketched(
+            place,
+            shingles=np.zeros((texts + 1, width), dtype=np.uint32),
+            item=np.zeros(texts + 1, dtype=np.uint64),
+            topic=np.zeros(texts + 1, dtype=np.uint64),
+            phrases=np.zeros(texts + 1, dtype=np.uint32),
+            words=np.zeros(texts + 1, dtype=np.int32),
+            cut=np.zeros(texts + 1, dtype=np.uint8),
+            names=np.full((texts + 1, trace.MARKERS), NO_NAME),
+        )
+        offsets, data = text_buffers(encoded.dictionary)
+        targets = (found.shingles, found.item, found.topic, found.phrases, found.words, found.cut)
+        sketch(offsets, data, seed, *role_table(), *targets)
+        markers(offsets, data, seed, found.names)
+        return found
+
+
 def _sketch_columns(events: pa.RecordBatch, keys: TraceKeys, embedder: Embedder | None) -> dict[str, pa.Array]:
-    rows = events.num_rows
     seed = np.uint64(keys.shingles.first)
-    role_keys, role_masks = role_table()
-    shingles = np.empty((rows, trace.SHINGLES), dtype=np.uint32)
-    item = np.empty(rows, dtype=np.uint64)
-    system_item = np.empty(rows, dtype=np.uint64)
-    system_topic = np.zeros(rows, dtype=np.uint64)
-    topic = np.zeros(rows, dtype=np.uint64)
-    phrases = np.zeros(rows, dtype=np.uint32)
-    words = np.zeros(rows, dtype=np.int32)
-    cut = np.zeros(rows, dtype=np.uint8)
-    table = (role_keys, role_masks)
-    system = (0, trace.SYSTEM_SHINGLES, system_item, system_topic, phrases, words, cut)
-    newest = (trace.SYSTEM_SHINGLES, trace.INPUT_SHINGLES, item, topic, phrases, words, cut)
-    held = np.full((rows, trace.MARKERS), ~np.uint64(0))
-    for column, targets in (("system_prompt", system), ("input_text", newest)):
-        offsets, data = text_buffers(events[column])
-        sketch(offsets, data, seed, *table, shingles, *targets)
-        markers(offsets, data, seed, held, shingles[:, -trace.MARKERS :])
+    system = _Sketched.of(events["system_prompt"], trace.SYSTEM_SHINGLES, seed)
+    newest = _Sketched.of(events["input_text"], trace.INPUT_SHINGLES, seed)
+    shingles = np.empty((events.num_rows, trace.SHINGLES), dtype=np.uint32)
+    shingles[:, : trace.SYSTEM_SHINGLES] = system.shingles[system.place]
+    shingles[:, trace.INPUT_PLACES] = newest.shingles[newest.place]
+    names = shingles[:, -trace.MARKERS :]
+    join_markers(system.names, system.place, newest.names, newest.place, names)
     if embedder is not None:
         shingles[:, -SEMANTIC_CODES:] = embedder.codes(events["input_text"])
+    cut = system.cut[system.place] | newest.cut[newest.place]
     return {
-        "item_key": pa.array(item),
-        "topic": pa.array(topic),
-        "phrases": pa.array(phrases),
-        "words": pa.array(words),
-        "flags": pa.array(_flags(events, system_item, cut)),
+        "item_key": pa.array(newest.item[newest.place]),
+        "topic": pa.array(newest.topic[newest.place]),
+        "phrases": pa.array(system.phrases[system.place] | newest.phrases[newest.place]),
+        "words": pa.array(system.words[system.place] + newest.words[newest.place]),
+        "flags": pa.array(_flags(events, system.item[system.place], cut)),
         "shingles": pa.FixedSizeListArray.from_arrays(pa.array(shingles.ravel()), trace.SHINGLES),
     }
 
