@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from stillwatch.signals.contract import Floats, Ints
@@ -24,10 +25,26 @@ def log_p_too_equal(sum_of_squares: float, count: int, values: Floats, weights: 
 
     def bound(log_t: float) -> float:
         t = np.exp(log_t)
-        return float(t * sum_of_squares + count * special.logsumexp(log_weights - t * values))
+        return float(t * sum_of_squares + count * log_sum_exp(log_weights - t * values))
 
     found = optimize.minimize_scalar(bound, bounds=(-25.0, 12.0), method="bounded")
     return min(0.0, float(found.fun))
+
+
+def log_sum_exp(values: Floats) -> float:
+    """Return log of the sum of exp(values), which are overwritten: the same bits as `scipy.special.logsumexp` gives.
+
+    The largest are counted and kept out of the sum, so that what is small beside them is not lost. Without scipy's care
+    for shapes and kinds of arrays it takes a tenth of the time on some hundred values.
+
+    Shapes:  float64[n], n >= 1, not all of them infinite.
+    """
+    top = values.max()
+    largest = values == top
+    values -= top
+    values[largest] = -np.inf
+    rest, times = np.exp(values, out=values).sum(), np.float64(np.count_nonzero(largest))
+    return float(np.log1p(rest / times) + np.log(times) + top)
 
 
 def truncated_counts(mean: float, rate_cv: float) -> tuple[Floats, Floats]:
@@ -71,6 +88,16 @@ def deviations_without(counts: Ints) -> tuple[float, Floats]:
     whole = squares - total**2 / size
     left = (squares - values**2) - (total - values) ** 2 / (size - 1)
     return float(whole), left
+
+
+def sums_without(values: Floats, fold: NDArray[np.uint64]) -> Floats:
+    """Return the sum of each column without the rows of each fold, exact for whole numbers below 2⁵³.
+
+    Shapes:  values float64[n, c]; fold uint64[n], n >= 1 → float64[folds, c], in the order of the folds.
+    """
+    order = np.argsort(fold, kind="stable")
+    starts = np.unique(fold[order], return_index=True)[1]
+    return np.asarray(values.sum(axis=0) - np.add.reduceat(values[order], starts, axis=0))
 
 
 def at_odds(share: Floats | float, odds: float) -> Floats:
