@@ -187,7 +187,9 @@ def missed(ground: Ground, panel: Panel) -> str:
         return "nothing shows coordination strongly enough"
     # No mark lowers the score, so that the others need not be asked where the first are enough.
     for first in (True, False):
-        asked = [signal for signal in SIGNALS if signal.IDENT not in COORDINATES and (signal.IDENT in EXTRACTS) is first]
+        asked = [
+            signal for signal in SIGNALS if signal.IDENT not in COORDINATES and (signal.IDENT in EXTRACTS) is first
+        ]
         marks += _marks(ground, panel, asked)
         if ground.calibration.p_value(extraction_score(marks)) <= ground.p_max:
             return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,7 +102,7 @@ def jackknifed(sums: Floats, sizes: Floats, fold: npt.NDArray[np.uint64]) -> tup
     for part, *sums_left in zip(np.unique(fold), *(sums_without(column, fold) for column in columns), strict=True):
         stay = fold != part
         if (sizes[stay] >= 2).sum() >= 2:
-            left = _tiled(*sums_left, _spread(sizes[stay]))
+            left = _tiled(sums_left, _spread(sizes[stay]))
             lefts.append((left.apart, left.own, left.spread**2))
     if len(lefts) < 2:
         return whole, Tiling(1.0, 1.0, 1.0)
@@ -119,7 +120,7 @@ def tiling(sums: Floats, sizes: Floats) -> Tiling:
     Shapes:  sums float64[K, 64] how often each account filled each bucket; sizes float64[K] its calls.
     Twin:    tests/naive/capability_sweep.py::tiling
     """
-    return _tiled(*(column.sum(axis=0) for column in _columns(sums, sizes)), _spread(sizes))
+    return _tiled([column.sum(axis=0) for column in _columns(sums, sizes)], _spread(sizes))
 
 
 def _columns(sums: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -131,8 +132,9 @@ def _columns(sums: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats, Float
     return kept, kept**2, calls, calls**2
 
 
-def _tiled(kept: Floats, kept_squared: Floats, calls: Floats, calls_squared: Floats, spread: float) -> Tiling:
-    """Return the tiling from the sums of each bucket over accounts: float64[64] each."""
+def _tiled(sums: Sequence[Floats], spread: float) -> Tiling:
+    """Return the tiling from the sums of `_columns` over accounts: float64[64] each."""
+    kept, kept_squared, calls, calls_squared = sums
     pairs_within = (calls_squared - calls).sum()
     pairs_between = (calls**2 - calls_squared).sum()
     if pairs_within == 0 or pairs_between == 0:

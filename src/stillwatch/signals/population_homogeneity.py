@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stillwatch.finding import Evidence, Family, Skipped
@@ -86,19 +88,22 @@ def intraclass(sums: Floats, sizes: Floats, fold: np.ndarray) -> tuple[float, fl
     square = np.where(free, sums**2 / sizes[:, None], 0.0)
     # But for the squares all are whole numbers, whose sums without a fold are exact however they are come by.
     columns = [kept, weight, weight**2, free.astype(np.float64)]
-    whole, ratio = _correlation(*(column.sum(axis=0) for column in columns), square.sum(axis=0))
+    whole, ratio = _correlation([column.sum(axis=0) for column in columns], square.sum(axis=0))
     lefts = []
     for part, *sums_left in zip(np.unique(fold), *(sums_without(column, fold) for column in columns), strict=True):
         stay = fold != part
         if stay.sum() > 1:
-            lefts.append(_correlation(*sums_left, square[stay].sum(axis=0))[0])
+            lefts.append(_correlation(sums_left, square[stay].sum(axis=0))[0])
     parts = np.array(lefts)
     error = float(np.sqrt((len(parts) - 1) * parts.var())) if len(parts) > 1 else 1.0
     return whole, error, ratio
 
 
-def _correlation(ones: Floats, calls: Floats, calls_squared: Floats, accounts: Floats, square: Floats) -> tuple[float, float]:
-    """Return the intraclass correlation and F from the sums of each bit over accounts: float64[64] each."""
+def _correlation(sums: Sequence[Floats], square: Floats) -> tuple[float, float]:
+    """Return the intraclass correlation and F from what accounts add up to, bit by bit: how often it is set, the calls,
+    the squares of the calls, the accounts; and the squares over the calls: float64[64] each.
+    """
+    ones, calls, calls_squared, accounts = sums
     used = (accounts > 1) & (calls > accounts)
     ones, calls, calls_squared, accounts, square = (of[used] for of in (ones, calls, calls_squared, accounts, square))
     between = (square - ones**2 / calls).sum() / max(1.0, (accounts - 1).sum())
