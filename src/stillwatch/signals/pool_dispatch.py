@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.kernels.rows import distinct
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
-from stillwatch.signals.counts import deviations_without, log_p_too_equal, truncated_counts
+from stillwatch.signals.counts import deviations_without, log_chi_square, log_p_too_equal, truncated_counts
 
 IDENT = "pool-dispatch"
 FAMILY: Family = "dispatch"
@@ -131,7 +130,7 @@ def _pace(panel: Panel) -> tuple[float, float]:
     for shape in (curve, flat):
         expected = shape / shape.sum() * observed.sum()
         squares = float(((observed - expected) ** 2 / expected).sum())
-        log_p = float(stats.chi2.logcdf(squares, len(observed) - 1)) + np.log(2)
+        log_p = log_chi_square(squares, len(observed) - 1) + np.log(2)
         if log_p < best[0]:
             best = (log_p, squares / (len(observed) - 1))
     return best
