@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import networkit as nk
 import numpy as np
 
 from stillwatch.signals.contract import Keys
@@ -22,6 +21,9 @@ def communities(accounts: Sequence[Keys], seed: int) -> list[int]:
     count = len(accounts)
     if count < 2:
         return [0] * count
+    # A third of a second, which a run without two rejected families saves.
+    import networkit as nk
+
     graph = nk.Graph(count, weighted=True)
     for (first, second), shared in _overlaps(accounts).items():
         weight = shared / min(len(accounts[first]), len(accounts[second]))

@@ -10,13 +10,14 @@ import heapq
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import sparse
 
 from stillwatch.campaign.community import OVERLAP_MIN
 from stillwatch.campaign.likeness import Likeness
 from stillwatch.kernels.rows import distinct
 from stillwatch.kernels.sketch import mix_all
 from stillwatch.signals.contract import LOG_E_MAX, Ints, Pool
+from stillwatch.signals.counts import log_poisson_tail
 
 LINK_P_MAX = 0.01
 """How likely strangers' families may hold so many rare values in common. It is looked at in all pairs and not corrected
@@ -72,7 +73,7 @@ def links(
     owners = np.array([each.owners_count for each in likenesses], dtype=np.float64)
     row, col = common.row, common.col
     expected = np.maximum(outside[row] * owners[col], outside[col] * owners[row]) / max(1, owners_count)
-    log_p = np.maximum(stats.poisson.logsf(common.data - 1, expected), -LOG_E_MAX)
+    log_p = np.maximum(log_poisson_tail(common.data - 1, expected), -LOG_E_MAX)
     tied = (row != col) & (common.data > 0) & (log_p <= np.log(LINK_P_MAX))
     by_value = sparse.csr_matrix((-log_p[tied], (row[tied], col[tied])), shape=(count, count))
     linked, pairs = _surest(by_value.maximum(_overlapping(pools)), [pool.group_id for pool in pools])

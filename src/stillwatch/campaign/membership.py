@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from stillwatch.campaign.fusion import COORDINATION, ENOUGH_LOG_E, Verdict
 from stillwatch.signals.contract import Floats, Ints, Mark, Pool
@@ -60,7 +60,7 @@ def membership(pool: Pool, marks: Sequence[Mark], verdict: Verdict) -> Members:
         if mark.linked is not None:
             linked |= mark.linked
     middle = float(np.median(calls))
-    typical = stats.poisson.cdf(calls, middle) >= TYPICAL_P
+    typical = special.pdtr(calls, middle) >= TYPICAL_P
     devoted = (pool.shares >= OWN_SHARE) & (calls >= max(CALLS_MIN + 1, 0.1 * middle))
     stands = verdict.log_e_without >= max(ENOUGH_LOG_E, LEFT_OUT_SHARE * verdict.log_e_coordination)
     enough = (calls >= CALLS_MIN) | ((calls >= 1) & linked)

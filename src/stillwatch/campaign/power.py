@@ -9,13 +9,13 @@ import numpy as np
 
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.conclusion import Conclusion
-from stillwatch.campaign.fusion import weigh
+from stillwatch.campaign.fusion import COORDINATION, SECONDED, coordination, extraction_score
 from stillwatch.campaign.judgement import set_aside
 from stillwatch.campaign.online import OnlineState, gamma
 from stillwatch.campaign.screening import BUSY_ACCOUNTS_MIN, CALLS_MIN, ITEMS_MIN
-from stillwatch.finding import Reach, Skipped
-from stillwatch.signals import birth_cohort, shared_infrastructure
-from stillwatch.signals.contract import AccountFacts, Calls, Ints, Panel, Population, SharedValues
+from stillwatch.finding import Reach
+from stillwatch.signals import birth_cohort, extraction_intent, population_homogeneity, shared_infrastructure
+from stillwatch.signals.contract import AccountFacts, Calls, Ints, Mark, Panel, Population, SharedValues, Signal
 from stillwatch.signals.registry import SIGNALS
 from stillwatch.trace import PHRASE_CLASSES
 
@@ -35,6 +35,12 @@ CALLS_TRIED_MAX = 20_000
 
 HOLDERS = 16
 """Accounts that hold one rare value, of a campaign that shares them: 14 cards for 240 accounts in a published one."""
+
+COORDINATES = frozenset({*COORDINATION, SECONDED})
+"""Signals that decide whether a campaign is coordinated; queue-sharding among them also says whether it is one task."""
+
+EXTRACTS = frozenset({extraction_intent.IDENT, population_homogeneity.IDENT})
+"""Signals by which extraction shows in campaigns that are drawn like these: wording, from accounts that are alike."""
 
 UNEVEN_CV = 1.0
 """How unequally busy accounts are where nobody balances them: standard deviation over mean, twice the null's."""
@@ -163,6 +169,7 @@ def draw(ground: Ground, plan: Plan, accounts_count: int, rng: np.random.Generat
         shared=_shared(accounts_count) if plan.shares else (),
         population=_joined(ground.population, block, accounts_count, created_us),
         available=ground.available,
+        leave_out=False,
     )
 
 
@@ -172,16 +179,26 @@ def missed(ground: Ground, panel: Panel) -> str:
     busy = np.bincount(calls.account[~calls.tested], minlength=len(panel.accounts)) >= 2
     if (~calls.tested).sum() < CALLS_MIN or len(np.unique(calls.item)) < ITEMS_MIN or busy.sum() < BUSY_ACCOUNTS_MIN:
         return "too few calls for a test"
-    said = [signal.conclude(panel) for signal in SIGNALS if signal.NEEDS & ground.available]
-    marks = [mark for mark in said if not isinstance(mark, Skipped)]
+    # Most draws fall at coordination, for which most signals need not be asked.
+    marks = _marks(ground, panel, [signal for signal in SIGNALS if signal.IDENT in COORDINATES])
     if set_aside(panel.pool(), marks) is not None:
         return "its accounts seem to do one task that everybody does"
-    axes = weigh(marks, len(panel.accounts), ground.calibration)
-    if axes.log_e_coordination < ground.log_e_min:
+    if coordination(marks, len(panel.accounts))[0] < ground.log_e_min:
         return "nothing shows coordination strongly enough"
-    if axes.p_extraction > ground.p_max:
-        return "extraction ranks too low among honest families, or cannot be told"
-    return ""
+    # No mark lowers the score, so that the others need not be asked where the first are enough.
+    for first in (True, False):
+        asked = [
+            signal for signal in SIGNALS if signal.IDENT not in COORDINATES and (signal.IDENT in EXTRACTS) is first
+        ]
+        marks += _marks(ground, panel, asked)
+        if ground.calibration.p_value(extraction_score(marks)) <= ground.p_max:
+            return ""
+    return "extraction ranks too low among honest families, or cannot be told"
+
+
+def _marks(ground: Ground, panel: Panel, signals: Sequence[Signal]) -> list[Mark]:
+    said = [signal.conclude(panel) for signal in signals if signal.NEEDS & ground.available]
+    return [mark for mark in said if isinstance(mark, Mark)]
 
 
 def _reach(ground: Ground, plan: Plan, seeds: Sequence[int]) -> Reach:

@@ -87,6 +87,10 @@ class Embedded:
         listed = ", ".join(_quoted(file) for file in files)
         self._base.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
 
+    def place(self, name: str) -> Path:
+        """Return where a file of the run's own goes; it is gone when the run is over."""
+        return self._work / name
+
     def table_of(self, name: str, statement: str) -> None:
         """Make a table of a statement's rows."""
         self._base.execute(f"CREATE TABLE {name} AS {statement}")
@@ -98,8 +102,7 @@ class Embedded:
 
     def numpy(self, statement: str) -> dict[str, np.ndarray]:
         """Return a statement's columns."""
-        found = self._base.sql(statement).to_arrow_table()
-        return {name: _plain(found[name]).to_numpy() for name in found.column_names}
+        return as_numpy(self.table(statement))
 
     def row(self, statement: str) -> tuple[int, ...]:
         """Return the first row of a statement."""
@@ -236,21 +239,43 @@ class Embedded:
 
         A part of the families at a time, so that memory is bounded by PART_ROWS_MAX and not by the log.
         """
-        parts = self.row("SELECT count(*) FROM members")[0] // PART_ROWS_MAX + 1
-        for part in range(parts):
-            self.table_of("family_accounts_part", statements.FAMILY_ACCOUNTS.format(parts=parts, part=part))
-            large = statements.LARGE_FAMILIES.format(accounts_min=ACCOUNTS_MIN)
-            kept = f"SELECT * FROM family_accounts_part SEMI JOIN ({large}) USING (family)"
+        busy = f"SELECT family, count(*) AS calls FROM members GROUP BY family HAVING count(*) >= {FAMILY_CALLS_MIN}"
+        self.table_of("busy_families", busy)
+        parts = self.row("SELECT coalesce(sum(calls), 0)::BIGINT FROM busy_families")[0] // PART_ROWS_MAX + 1
+        large = statements.LARGE_FAMILIES.format(accounts_min=ACCOUNTS_MIN)
+        kept = f"SELECT * FROM family_accounts_part SEMI JOIN ({large}) USING (family)"
+        for part, members in self._parted_members(parts):
+            within = f"WITH members AS ({members}) "
+            asked = {"parts": parts, "part": part, "calls_min": FAMILY_CALLS_MIN}
+            self.table_of("family_accounts_part", within + statements.FAMILY_ACCOUNTS.format(**asked))
             self.append_to("family_accounts", kept)
+            of_part = f"WITH family_accounts AS ({kept}) "
+            self.append_to("family_sizes", of_part + statements.FAMILY_SIZES.format(**asked))
+            self.append_to("family_items", within + statements.FAMILY_ITEMS.format(**asked))
+            self.append_to("family_classes", within + statements.FAMILY_CLASSES.format(**asked))
             self._base.execute("DROP TABLE family_accounts_part")
-        for name, statement in (
-            ("family_sizes", statements.FAMILY_SIZES),
-            ("family_items", statements.FAMILY_ITEMS),
-            ("family_classes", statements.FAMILY_CLASSES),
-        ):
-            for part in range(parts):
-                self.append_to(name, statement.format(parts=parts, part=part, calls_min=FAMILY_CALLS_MIN))
         return self.numpy(statements.FAMILY_FACTS)
+
+    def _parted_members(self, parts: int) -> Iterator[tuple[int, str]]:
+        """Yield a statement for the calls of each part of the busy families, and its number; several parts are written
+        apart first, so that none looks at the others' calls.
+        """
+        busy = "SELECT * FROM members SEMI JOIN busy_families USING (family)"
+        if parts == 1:
+            yield 0, busy
+            return
+        folder = self.place("members")
+        self._base.execute(
+            f"COPY (SELECT *, family % {parts} AS part FROM ({busy})) TO {_quoted(folder)} "
+            f"(FORMAT parquet, COMPRESSION {CODEC}, PARTITION_BY (part))"
+        )
+        for part in range(parts):
+            files = sorted((folder / f"part={part}").glob("*.parquet"))
+            if files:
+                listed = ", ".join(_quoted(file) for file in files)
+                yield part, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
+            for file in files:
+                file.unlink()
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
         """Return what is true of the whole log; six stretches make a block."""
@@ -361,6 +386,11 @@ def _signs(batch: pa.RecordBatch, moved: np.ndarray) -> np.ndarray:
     place = np.minimum(np.searchsorted(moved, event), max(len(moved) - 1, 0))
     replayed = moved[place] == event if len(moved) else np.zeros(len(event), dtype=bool)
     return np.asarray(refused.astype(np.uint8) | (replayed.astype(np.uint8) << np.uint8(1)))
+
+
+def as_numpy(rows: pa.Table) -> dict[str, np.ndarray]:
+    """Return the columns of a statement's rows."""
+    return {name: _plain(rows[name]).to_numpy() for name in rows.column_names}
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +12,7 @@ import pyarrow as pa
 from stillwatch.campaign.families import Families
 from stillwatch.digests import statements
 from stillwatch.engines.blocks import Blocks
-from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.embedded import Embedded, as_numpy
 from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS, Core, FamilyRows, build_panel, closest
 from stillwatch.signals.contract import Panel, Population
 
@@ -20,6 +22,45 @@ their calls together, which thins honest and dealt-out counts alike."""
 
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
+
+
+COLUMNS = tuple(dict.fromkeys((*EVENT_COLUMNS, *PANEL_COLUMNS)))
+
+
+class FamilyFile:
+    """Rows in order of their families, in a file, so that each family's are read without looking at the others'."""
+
+    def __init__(self, path: Path, rows: pa.RecordBatchReader) -> None:
+        self.count: Counter[int] = Counter()
+        self._parts: dict[int, list[tuple[int, int, int]]] = {}
+        options = pa.ipc.IpcWriteOptions(compression="lz4")
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema, options=options) as writer:
+            for number, batch in enumerate(rows):
+                writer.write_batch(batch)
+                found = np.unique(batch["family"].to_numpy(), return_index=True, return_counts=True)
+                for family, first, count in zip(*(each.tolist() for each in found), strict=True):
+                    self._parts.setdefault(family, []).append((number, first, count))
+                    self.count[family] += count
+        self._file = pa.ipc.open_file(pa.OSFile(str(path)))
+        self._held: tuple[int, pa.RecordBatch | None] = (-1, None)
+
+    def batches(self, family: int) -> Iterator[pa.RecordBatch]:
+        """Yield a family's rows in their order, some thousands at a time."""
+        for number, first, count in self._parts.get(family, ()):
+            # Families are mostly asked for in order, and several small ones stand in one batch.
+            if self._held[0] != number:
+                self._held = (number, self._file.get_batch(number))
+            batch = self._held[1]
+            assert batch is not None
+            yield batch.slice(first, count)
+
+    def table(self, family: int) -> pa.Table:
+        """Return a family's rows in their order."""
+        return pa.Table.from_batches(list(self.batches(family)), self._file.schema)
+
+    def numpy(self, family: int) -> dict[str, np.ndarray]:
+        """Return the columns of a family's rows."""
+        return as_numpy(self.table(family))
 
 
 class FamilyCalls:
@@ -45,7 +86,7 @@ class FamilyCalls:
         self._collect(chosen)
         for family in chosen:
             kept = self._kept_items([family])
-            found = self._engine.table(_calls_of(family, kept, PANEL_COLUMNS))
+            found = self._rows(family, kept)
             self._cores[family] = Core.of(found)
             yield family, self._panel(family, self._cores[family].keep(found), kept)
 
@@ -59,7 +100,7 @@ class FamilyCalls:
         seen = np.zeros(0, dtype=np.uint64)
         found, panels = [], []
         for family in families:
-            rows = self._cores[family].keep(self._engine.table(_calls_of(family, kept, (*PANEL_COLUMNS, "event_key"))))
+            rows = self._cores[family].keep(self._rows(family, kept))
             event = rows["event_key"].to_numpy()
             rows = rows.filter(pa.array(~np.isin(event, seen)))
             seen = np.union1d(seen, event)
@@ -82,28 +123,39 @@ class FamilyCalls:
         for kind, statement in enumerate(statements.IDENTITIES):
             engine.append_to("identities", statement)
             engine.append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
-        engine.table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
         engine.table_of("account_variety", statements.ACCOUNT_VARIETY)
-        engine.table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
         engine.collect(self._families, chosen)
-        # In order of families, so that each one's calls are read without looking at the others'.
-        engine.table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
+        self._held = self._file("held", statements.HELD_VALUES, "kind, value, account_key")
+        self._members = self._file("members-of", statements.FAMILY_MEMBERS, "account_key")
+        calls = f"SELECT {', '.join(COLUMNS)} FROM ({statements.PANEL_CALLS})"
+        self._calls = self._file("calls", calls, "account_key, time_us, event_key")
+
+    def _file(self, name: str, statement: str, order: str) -> FamilyFile:
+        rows = self._engine.batches(f"SELECT * FROM ({statement}) ORDER BY family, {order}")
+        return FamilyFile(self._engine.place(f"{name}.arrow"), rows)
+
+    def _rows(self, family: int, kept: int) -> pa.Table:
+        """Return a family's calls by account and time, of a share of its items."""
+        if kept == THINNING:
+            return self._calls.table(family)
+        share = np.uint64(kept)
+        return pa.Table.from_batches(
+            batch.filter(pa.array(batch["item_key"].to_numpy() % np.uint64(THINNING) < share))
+            for batch in self._calls.batches(family)
+        )
 
     def _panel(self, family: int, calls: pa.Table, kept: int) -> Panel:
-        members = f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"
-        held = f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"
         rows = FamilyRows(
             self._families.name(family),
             calls,
             kept / THINNING,
-            self._engine.numpy(members),
-            self._engine.numpy(held),
+            self._members.numpy(family),
+            self._held.numpy(family),
         )
         return build_panel(rows, self._population, self._blocks, self._available)
 
     def _kept_items(self, families: Sequence[int]) -> int:
-        listed = ", ".join(map(str, families))
-        count = self._engine.row(f"SELECT count(*) FROM panel_calls WHERE family IN ({listed})")[0]
+        count = sum(self._calls.count[family] for family in families)
         if count <= PANEL_CALLS_MAX:
             return THINNING
         saturated = self._engine.saturated
@@ -114,17 +166,8 @@ class FamilyCalls:
         """Return the calls of one family that carry its core, and how much of it, read a batch at a time."""
         core = self._cores[family]
         kept = []
-        for batch in self._engine.batches(
-            f"SELECT {', '.join(EVENT_COLUMNS)}, shingles FROM panel_calls WHERE family = {family} ORDER BY event_key"
-        ):
+        for batch in self._calls.batches(family):
             rows = core.keep(batch)
             kept.append(rows.select(EVENT_COLUMNS).append_column("hits", pa.array(core.hits(rows), pa.int16())))
         found = pa.Table.from_batches(kept)
         return {name: found[name].to_numpy() for name in found.column_names}
-
-
-def _calls_of(family: int, kept: int, columns: Sequence[str]) -> str:
-    return (
-        f"SELECT {', '.join(columns)} FROM panel_calls WHERE family = {family} "
-        f"AND item_key % {THINNING} < {kept} ORDER BY account_key, time_us, event_key"
-    )

@@ -25,9 +25,35 @@ def template_shingles(shingles: np.ndarray) -> np.ndarray:
 
     Shapes:  shingles uint32[n, k], 0 is none → uint32[t].
     """
-    values, counts = np.unique(shingles, return_counts=True)
-    common = (counts >= max(2.0, TEMPLATE_SHARE * len(shingles))) & (values != 0)
-    return np.asarray(values[common])
+    return _common(shingles, max(2.0, TEMPLATE_SHARE * len(shingles)))
+
+
+def _common(shingles: np.ndarray, least: float) -> np.ndarray:
+    """Return, ascending, the shingles that occur `least` times at least."""
+    values, counts = np.unique(_crowded(shingles, least), return_counts=True)
+    return np.asarray(values[counts >= least])
+
+
+@njit(nogil=True, cache=True)
+def _crowded(shingles, least):
+    """Return the shingles whose low 16 bits occur `least` times, so that only a few have to be sorted."""
+    met = np.zeros(1 << 16, dtype=np.int64)
+    for row in range(shingles.shape[0]):
+        for place in range(shingles.shape[1]):
+            met[shingles[row, place] & np.uint32(0xFFFF)] += 1
+    kept = 0
+    for slot in range(met.shape[0]):
+        if met[slot] >= least:
+            kept += met[slot]
+    out = np.empty(kept, dtype=np.uint32)
+    taken = 0
+    for row in range(shingles.shape[0]):
+        for place in range(shingles.shape[1]):
+            value = shingles[row, place]
+            if value != 0 and met[value & np.uint32(0xFFFF)] >= least:
+                out[taken] = value
+                taken += 1
+    return out[:taken]
 
 
 CORE_SHARE = 0.5
@@ -43,8 +69,7 @@ def core_shingles(shingles: np.ndarray) -> tuple[np.ndarray, int]:
 
     Shapes:  shingles uint32[n, k], 0 is none → uint32[c], and a number of at least 1.
     """
-    values, counts = np.unique(shingles, return_counts=True)
-    core = np.asarray(values[(counts >= CORE_SHARE * len(shingles)) & (values != 0)])
+    core = _common(shingles, CORE_SHARE * len(shingles))
     median = float(np.median(core_hits(shingles, core))) if len(shingles) else 0.0
     return core, max(1, int(np.ceil(CORE_HITS * median)))
 

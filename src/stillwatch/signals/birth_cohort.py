@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, first_by_owner, log_e_from_log_p
-from stillwatch.signals.counts import at_odds
+from stillwatch.signals.counts import at_odds, log_binomial_tail
 
 IDENT = "birth-cohort"
 FAMILY: Family = "lifecycle"
@@ -97,7 +96,7 @@ def scan(known: Ints, population: Ints) -> Window:
         others = np.maximum(others, inside)
         chance = at_odds(others / everybody, ODDS_MAX)
         at = int(np.argmax(_excess(inside, chance * family)))
-        tail = stats.binom.logsf(inside[at] - 1, family, chance[at])
+        tail = float(log_binomial_tail(inside[at] - 1, family, chance[at]))
         if tail + looks < best.log_p:
             strangers = (others[at] - inside[at] + 1) / (everybody - family + 1)
             inside_chance = float(at_odds(strangers, ODDS_MAX))

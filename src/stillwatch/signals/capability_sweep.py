@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from stillwatch.finding import Evidence, Family, Skipped
+from stillwatch.kernels.bits import bit_sums
 from stillwatch.signals.contract import Floats, Mark, Panel
+from stillwatch.signals.counts import sums_without
 
 IDENT = "capability-sweep"
 FAMILY: Family = "content"
@@ -63,7 +66,7 @@ def conclude(panel: Panel) -> Mark | Skipped:
     sizes = np.bincount(account, minlength=len(accounts)).astype(np.float64)
     if (sizes >= 2).sum() < ACCOUNTS_MIN or sizes.mean() < CALLS_MEAN_MIN:
         return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts with {CALLS_MEAN_MIN} calls whose topic can be told")
-    sums = _bit_sums(panel.calls.topic[tested], account, len(accounts))
+    sums = bit_sums(panel.calls.topic[tested], account, len(accounts))
     whole, error = jackknifed(sums, sizes, panel.accounts[accounts] % np.uint64(FOLDS))
     score = sweep_score(whole, error)
     figures = {"apart": whole.apart, "own": whole.own, "spread": whole.spread}
@@ -94,11 +97,12 @@ def jackknifed(sums: Floats, sizes: Floats, fold: npt.NDArray[np.uint64]) -> tup
     Source:  Efron and Stein 1981, "The jackknife estimate of variance".
     """
     whole = tiling(sums, sizes)
+    columns = _columns(sums, sizes)
     lefts = []
-    for part in np.unique(fold):
+    for part, *sums_left in zip(np.unique(fold), *(sums_without(column, fold) for column in columns), strict=True):
         stay = fold != part
         if (sizes[stay] >= 2).sum() >= 2:
-            left = tiling(sums[stay], sizes[stay])
+            left = _tiled(sums_left, _spread(sizes[stay]))
             lefts.append((left.apart, left.own, left.spread**2))
     if len(lefts) < 2:
         return whole, Tiling(1.0, 1.0, 1.0)
@@ -116,15 +120,27 @@ def tiling(sums: Floats, sizes: Floats) -> Tiling:
     Shapes:  sums float64[K, 64] how often each account filled each bucket; sizes float64[K] its calls.
     Twin:    tests/naive/capability_sweep.py::tiling
     """
+    return _tiled([column.sum(axis=0) for column in _columns(sums, sizes)], _spread(sizes))
+
+
+def _columns(sums: Floats, sizes: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return fillings and calls but those of preambles, and the squares of both: whole numbers, so that sums of them
+    are exact in any order.
+    """
     free = ~((sums >= sizes[:, None]) & (sizes[:, None] >= PREAMBLE_CALLS_MIN))
     kept, calls = np.where(free, sums, 0.0), np.where(free, sizes[:, None], 0.0)
-    pairs_within = (calls * (calls - 1)).sum()
-    pairs_between = (calls.sum(axis=0) ** 2 - (calls**2).sum(axis=0)).sum()
-    spread = _spread(sizes)
+    return kept, kept**2, calls, calls**2
+
+
+def _tiled(sums: Sequence[Floats], spread: float) -> Tiling:
+    """Return the tiling from the sums of `_columns` over accounts: float64[64] each."""
+    kept, kept_squared, calls, calls_squared = sums
+    pairs_within = (calls_squared - calls).sum()
+    pairs_between = (calls**2 - calls_squared).sum()
     if pairs_within == 0 or pairs_between == 0:
         return Tiling(0.0, 0.0, spread)
-    within = (kept * (kept - 1)).sum() / pairs_within
-    between = (kept.sum(axis=0) ** 2 - (kept**2).sum(axis=0)).sum() / pairs_between
+    within = (kept_squared - kept).sum() / pairs_within
+    between = (kept**2 - kept_squared).sum() / pairs_between
     mean = kept.sum() / calls.sum()
     apart = (within - between) / (mean - between) if mean > between else 0.0
     own = (within - between) / (within - mean**2) if within > max(between, mean**2) else 0.0
@@ -135,11 +151,3 @@ def _spread(sizes: Floats) -> float:
     """Return by how much rates vary beyond Poisson chance, as a coefficient of variation."""
     mean = sizes.mean()
     return float(np.sqrt(max(0.0, sizes.var(ddof=1) - mean)) / mean) if len(sizes) > 1 else 0.0
-
-
-def _bit_sums(topic: npt.NDArray[np.uint64], account: npt.NDArray[np.int64], accounts: int) -> Floats:
-    sums = np.empty((accounts, 64))
-    for bit in range(64):
-        on = ((topic >> np.uint64(bit)) & np.uint64(1)).astype(np.float64)
-        sums[:, bit] = np.bincount(account, weights=on, minlength=accounts)
-    return sums

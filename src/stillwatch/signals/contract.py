@@ -149,7 +149,8 @@ class Panel:
 
     Shapes:  accounts, organizations, account_calls, created_us: K entries; organizations are 0 and
              created_us -1 where unknown; account_calls counts all calls of the account, in and out of the family.
-             `kept` is the share of the family's items that `calls` holds, below 1 in the largest families.
+             `kept` is the share of the family's items that `calls` holds, below 1 in the largest families. `leave_out`
+             says that somebody reads `Mark.log_e_without`: where not, a signal may save itself the work.
     """
 
     group_id: str
@@ -163,6 +164,7 @@ class Panel:
     population: Population
     available: frozenset[str] = frozenset()
     kept: float = 1.0
+    leave_out: bool = True
 
     def pool(self, carriers: npt.NDArray[np.bool_] | None = None) -> Pool:
         """Return what is needed of the family once the signals have spoken."""

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, stats
+from scipy import optimize
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
+from stillwatch.signals.counts import log_binomial_tail
 
 IDENT = "failover"
 FAMILY: Family = "lifecycle"
@@ -263,7 +264,7 @@ def _handoffs_tested(handoffs: Handoffs, owners: int) -> tuple[float, Floats]:
 
 
 def _tail(at_least: int, count: int, chance: float) -> float:
-    return float(stats.binom.logsf(at_least - 1, count, chance)) if count else 0.0
+    return float(log_binomial_tail(at_least - 1, count, chance)) if count else 0.0
 
 
 def _births_said(births: list[Births], log_p: float) -> Evidence:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
-from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.kernels.rows import distinct
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
-from stillwatch.signals.counts import deviations_without, log_p_too_equal, truncated_counts
+from stillwatch.signals.counts import deviations_without, log_chi_square, log_p_too_equal, truncated_counts
 
 IDENT = "pool-dispatch"
 FAMILY: Family = "dispatch"
@@ -36,10 +37,10 @@ def conclude(panel: Panel) -> Mark | Skipped:
     seen = counts[counts > 0]
     if len(seen) < ACCOUNTS_MIN:
         return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts called in the tested blocks")
-    spread_log_p, without_log_p, ratio = _spread(seen)
+    spread_log_p, without_log_p, ratio, honest = _spread(seen, panel.leave_out)
     pace_log_p, pace_ratio = _pace(panel)
     days = day_counts(panel)
-    day_log_p, day_without, day_ratio = _spread(days[days > 0])
+    day_log_p, day_without, day_ratio, _ = _spread(days[days > 0], panel.leave_out)
     log_e = _mean_log_e(spread_log_p, pace_log_p, day_log_p)
     fewer, fewer_of_a_day = (np.full(len(panel.accounts), log_p) for log_p in (spread_log_p, day_log_p))
     fewer[counts > 0], fewer_of_a_day[days > 0] = without_log_p, day_without
@@ -48,7 +49,7 @@ def conclude(panel: Panel) -> Mark | Skipped:
     said = Evidence(
         signal=IDENT,
         statement=f"calls for each of {len(seen)} accounts vary {ratio:.2f} times as much as chance alone makes "
-        f"equal shares vary; independent customers of this volume vary {_expected_ratio(seen):.1f} times",
+        f"equal shares vary; independent customers of this volume vary {honest:.1f} times",
         value=ratio,
         p_value=float(np.exp(spread_log_p)),
         family=FAMILY,
@@ -75,29 +76,39 @@ def conclude(panel: Panel) -> Mark | Skipped:
     return Mark(IDENT, FAMILY, log_e, for_it, against, left_out, figures={"dispersion": ratio})
 
 
-def _spread(counts: Ints) -> tuple[float, Floats, float]:
+class Spread(NamedTuple):
+    """How evenly calls are spread: log p, the same without each entry, and by how much counts vary beside equal shares;
+    `honest` is by how much independent customers' would.
+    """
+
+    log_p: float
+    without: Floats
+    ratio: float
+    honest: float
+
+
+def _spread(counts: Ints, leave_out: bool = True) -> Spread:
     mean = float(counts.mean())
-    table, weights = truncated_counts(mean, RATE_CV_MIN)
-    squared = (table - mean) ** 2
+    squared, weights = _squares(mean, RATE_CV_MIN)
     whole, without = deviations_without(counts)
-    poisson_table, poisson_weights = truncated_counts(mean, 0.0)
-    poisson_variance = float(np.dot((poisson_table - mean) ** 2, poisson_weights))
+    poisson_variance = float(np.dot(*_squares(mean, 0.0)))
     ratio = whole / max(1e-12, poisson_variance * (len(counts) - 1))
+    honest = float(np.dot(squared, weights) / max(1e-12, poisson_variance))
     log_p = log_p_too_equal(whole, len(counts) - 1, squared, weights)
+    if not leave_out:
+        return Spread(log_p, np.full(len(counts), log_p), ratio, honest)
     alike, first, inverse = np.unique(counts, return_index=True, return_inverse=True)
     log_ps = []
     for count, left in zip(alike, without[first], strict=True):
         mean = float((counts.sum() - count) / (len(counts) - 1))
-        table, weights = truncated_counts(mean, RATE_CV_MIN)
-        log_ps.append(log_p_too_equal(float(left), len(counts) - 2, (table - mean) ** 2, weights))
-    return log_p, np.array(log_ps)[inverse], ratio
+        log_ps.append(log_p_too_equal(float(left), len(counts) - 2, *_squares(mean, RATE_CV_MIN)))
+    return Spread(log_p, np.array(log_ps)[inverse], ratio, honest)
 
 
-def _expected_ratio(counts: Ints) -> float:
-    mean = float(counts.mean())
-    table, weights = truncated_counts(mean, RATE_CV_MIN)
-    plain, plain_weights = truncated_counts(mean, 0.0)
-    return float(np.dot((table - mean) ** 2, weights) / max(1e-12, np.dot((plain - mean) ** 2, plain_weights)))
+def _squares(mean: float, rate_cv: float) -> tuple[Floats, Floats]:
+    """Return squared deviations from the mean of independent callers' counts, and their probabilities."""
+    table, weights = truncated_counts(mean, rate_cv)
+    return (table - mean) ** 2, weights
 
 
 def _pace(panel: Panel) -> tuple[float, float]:
@@ -119,7 +130,7 @@ def _pace(panel: Panel) -> tuple[float, float]:
     for shape in (curve, flat):
         expected = shape / shape.sum() * observed.sum()
         squares = float(((observed - expected) ** 2 / expected).sum())
-        log_p = float(stats.chi2.logcdf(squares, len(observed) - 1)) + np.log(2)
+        log_p = log_chi_square(squares, len(observed) - 1) + np.log(2)
         if log_p < best[0]:
             best = (log_p, squares / (len(observed) - 1))
     return best

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from stillwatch.finding import Evidence, Family, Skipped
-from stillwatch.signals.contract import Floats, Ints, Mark, Panel
+from stillwatch.kernels.bits import bit_sums
+from stillwatch.signals.contract import Floats, Mark, Panel
+from stillwatch.signals.counts import sums_without
 
 IDENT = "population-homogeneity"
 FAMILY: Family = "content"
@@ -44,7 +48,8 @@ def conclude(panel: Panel) -> Mark | Skipped:
     accounts, account = np.unique(calls.account[told], return_inverse=True)
     if len(accounts) < ACCOUNTS_MIN:
         return Skipped(IDENT, f"fewer than {ACCOUNTS_MIN} accounts with two calls whose topic can be told")
-    sums, sizes = bit_sums(calls.topic[told], account, len(accounts))
+    sums = bit_sums(calls.topic[told], account, len(accounts))
+    sizes = np.bincount(account, minlength=len(accounts)).astype(np.float64)
     busy = sizes >= PREAMBLE_CALLS_MIN
     if busy.sum() >= ACCOUNTS_MIN:
         accounts, sums, sizes = accounts[busy], sums[busy], sizes[busy]
@@ -70,20 +75,6 @@ def homogeneity_score(upper: float) -> float:
     return float(np.clip(np.log(max(upper, CORRELATION_FLOOR)) / np.log(CORRELATION_FLOOR), 0.0, 1.0))
 
 
-def bit_sums(topic: np.ndarray, account: Ints, accounts_count: int) -> tuple[Floats, Floats]:
-    """Return how often each account set each of the 64 topic bits, and its calls.
-
-    Shapes:  topic uint64[n], account int64[n] → float64[K, 64], float64[K].
-    Twin:    tests/naive/population_homogeneity.py::bit_sums
-    """
-    sizes = np.bincount(account, minlength=accounts_count).astype(np.float64)
-    sums = np.empty((accounts_count, 64))
-    for bit in range(64):
-        on = ((topic >> np.uint64(bit)) & np.uint64(1)).astype(np.float64)
-        sums[:, bit] = np.bincount(account, weights=on, minlength=accounts_count)
-    return sums, sizes
-
-
 def intraclass(sums: Floats, sizes: Floats, fold: np.ndarray) -> tuple[float, float, float]:
     """Return the intraclass correlation over the bits, its jackknife standard error, and F.
 
@@ -95,24 +86,29 @@ def intraclass(sums: Floats, sizes: Floats, fold: np.ndarray) -> tuple[float, fl
     kept = np.where(free, sums, 0.0)
     weight = np.where(free, sizes[:, None], 0.0)
     square = np.where(free, sums**2 / sizes[:, None], 0.0)
-    whole, ratio = _correlation(kept, weight, square, free)
+    # But for the squares all are whole numbers, whose sums without a fold are exact however they are come by.
+    columns = [kept, weight, weight**2, free.astype(np.float64)]
+    whole, ratio = _correlation([column.sum(axis=0) for column in columns], square.sum(axis=0))
     lefts = []
-    for part in np.unique(fold):
+    for part, *sums_left in zip(np.unique(fold), *(sums_without(column, fold) for column in columns), strict=True):
         stay = fold != part
         if stay.sum() > 1:
-            lefts.append(_correlation(kept[stay], weight[stay], square[stay], free[stay])[0])
+            lefts.append(_correlation(sums_left, square[stay].sum(axis=0))[0])
     parts = np.array(lefts)
     error = float(np.sqrt((len(parts) - 1) * parts.var())) if len(parts) > 1 else 1.0
     return whole, error, ratio
 
 
-def _correlation(kept: Floats, weight: Floats, square: Floats, free: np.ndarray) -> tuple[float, float]:
-    calls, accounts, ones = weight.sum(axis=0), free.sum(axis=0), kept.sum(axis=0)
+def _correlation(sums: Sequence[Floats], square: Floats) -> tuple[float, float]:
+    """Return the intraclass correlation and F from what accounts add up to, bit by bit: how often it is set, the calls,
+    the squares of the calls, the accounts; and the squares over the calls: float64[64] each.
+    """
+    ones, calls, calls_squared, accounts = sums
     used = (accounts > 1) & (calls > accounts)
-    calls, accounts, ones = calls[used], accounts[used], ones[used]
-    between = (square.sum(axis=0)[used] - ones**2 / calls).sum() / max(1.0, (accounts - 1).sum())
-    within = (ones - square.sum(axis=0)[used]).sum() / max(1.0, (calls - accounts).sum())
+    ones, calls, calls_squared, accounts, square = (of[used] for of in (ones, calls, calls_squared, accounts, square))
+    between = (square - ones**2 / calls).sum() / max(1.0, (accounts - 1).sum())
+    within = (ones - square).sum() / max(1.0, (calls - accounts).sum())
     if within <= 0:
         return 1.0, float("inf")
-    size = ((calls - (weight**2).sum(axis=0)[used] / calls) / (accounts - 1)).mean()
+    size = ((calls - calls_squared / calls) / (accounts - 1)).mean()
     return float((between - within) / (between + (size - 1) * within)), float(between / within)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from stillwatch import trace
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
+from stillwatch.signals.counts import log_poisson_tail
 
 IDENT = "reasoning-replay"
 FAMILY: Family = "provenance"
@@ -153,7 +153,7 @@ def log_p(accidents: int, calls: int) -> float:
     What makes an owner's calls go wrong together only lowers the number of owners that do.
     Twin:    tests/naive/reasoning_replay.py::log_p
     """
-    return float(stats.poisson.logsf(accidents - 1, ACCIDENT_RATE * calls)) if accidents else 0.0
+    return float(log_poisson_tail(accidents - 1, ACCIDENT_RATE * calls)) if accidents else 0.0
 
 
 def log_e_of(accidents: int, calls: int) -> float:
@@ -168,7 +168,10 @@ def replay_score(found: Replays) -> float:
     """
     if not found.accidents:
         return 0.0
-    lower = stats.beta.ppf(DOUBT, found.accidents, found.owners - found.accidents + 1)
+    # Hardly any log has such blocks, and the import takes half a second.
+    from scipy.stats import beta
+
+    lower = beta.ppf(DOUBT, found.accidents, found.owners - found.accidents + 1)
     return SCORE_FULL * float(min(1.0, lower / ENOUGH))
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
 from scipy.sparse import csgraph
 
 from stillwatch.finding import Evidence, Family, Link, Skipped
 from stillwatch.kernels.rows import distinct
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, SharedValues, log_e_from_log_p
-from stillwatch.signals.counts import at_odds
+from stillwatch.signals.counts import at_odds, log_binomial_tail, log_hypergeometric_tail
 
 IDENT = "shared-infrastructure"
 FAMILY: Family = "infrastructure"
@@ -156,16 +156,20 @@ def _owned_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floa
     more = np.flatnonzero(held >= 2)
     if len(more):
         pairs, which = np.unique(np.stack([held[more], degree[more]]), axis=1, return_inverse=True)
-        at_least = np.stack([pairs[0] - 1, np.zeros(pairs.shape[1], dtype=np.int64)])
-        tails = np.asarray(stats.hypergeom.logsf(at_least, population, pairs[1], owners))
-        log_ps[more] = np.minimum(0.0, tails[0] - tails[1])[which.ravel()]
+        tails = np.array(
+            [
+                [log_hypergeometric_tail(given, population, values, owners) for given in (further - 1, 0)]
+                for further, values in pairs.T.tolist()
+            ]
+        )
+        log_ps[more] = np.minimum(0.0, tails[:, 0] - tails[:, 1])[which.ravel()]
     return log_ps
 
 
 def _place_tails(held: Ints, degree: Ints, owners: int, population: int) -> Floats:
     """Return log P(so many of the others at a place are the family's), which may be PLACE_ODDS_MAX times as common."""
     chance = at_odds((owners - 1) / max(1, population - 1), PLACE_ODDS_MAX)
-    return np.asarray(stats.binom.logsf(held - 2, degree - 1, chance))
+    return log_binomial_tail(held - 2, degree - 1, chance)
 
 
 def _circles(places: Sequence[_Test], accounts_count: int) -> list[_Circle]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, Population, log_e_from_log_p
+from stillwatch.signals.counts import log_binomial_tail
 
 IDENT = "temporal-synchrony"
 FAMILY: Family = "dispatch"
@@ -208,7 +208,7 @@ def find_episodes(turns: Turns, shares: dict[int, Floats]) -> tuple[list[Episode
         if turned < TURNS_MIN or hour not in shares:
             continue
         together = row[1:] + row[:-1]
-        log_p = np.asarray(stats.binom.logsf(together - 1, turned, shares[hour]))
+        log_p = log_binomial_tail(together - 1, turned, shares[hour])
         looks += len(together)
         episodes += [
             Episode(float(log_p[j]), hour * HOUR_US + j * HALF_US, kind, int(together[j]), turned, shares[hour][j])
@@ -263,8 +263,8 @@ def _without(picked: list[Episode], looks: int, turns: Turns, owner: Ints, log_e
         hour = (turns.kind == each.kind) & (turns.time_us // HOUR_US == each.start_us // HOUR_US)
         within = hour & (turns.time_us >= each.start_us) & (turns.time_us < each.start_us + WINDOW_US)
         row[:] = each.log_p
-        row[turns.owner[hour]] = stats.binom.logsf(each.together - 1, each.turned - 1, each.share)
-        row[turns.owner[within]] = stats.binom.logsf(each.together - 2, each.turned - 1, each.share)
+        row[turns.owner[hour]] = log_binomial_tail(each.together - 1, each.turned - 1, each.share)
+        row[turns.owner[within]] = log_binomial_tail(each.together - 2, each.turned - 1, each.share)
     log_p = np.minimum(0.0, left.max(axis=0) + np.log(looks))
     alike, inverse = np.unique(log_p, return_inverse=True)
     return np.array([log_e_from_log_p(float(value)) for value in alike])[inverse][owner]
