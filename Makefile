@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 CALLS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-quick bench-speed test check lint types imports format lock clean
+.PHONY: help setup demo bench bench-quick bench-speed bench-scale bench-setup test check lint types imports format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,8 +26,16 @@ bench: setup  ## measure detection on every scenario, beside its baselines (unde
 bench-quick: setup  ## measure a small part of that in minutes and compare with the pinned figures
 	@$(BENCH)
 
-bench-speed: setup  ## measure the time and memory of a day of CALLS calls (20000000 takes ten minutes and 15 GB of disk)
+bench-speed: bench-setup  ## time a day of CALLS calls, the sketch beside its peers, and the run beside what one would assemble
 	@$(VENV)/python bench/detection.py $(if $(CALLS),--calls $(CALLS))
+	@$(VENV)/python -m bench.sketching
+	@$(VENV)/python -m bench.assembled
+
+bench-scale: bench-setup  ## time a campaign of 16 million calls replayed in 2, 20 and 176 million (goes on where it stopped)
+	@$(VENV)/python -m bench.scale
+
+bench-setup:
+	@tools/setup.sh bench
 
 test: setup  ## run every test
 	@$(VENV)/python -m pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
@@ -54,6 +62,7 @@ UV := uv pip compile --universal --python-version 3.11 --generate-hashes --no-em
 lock:  ## resolve requirements/*.in again (needs uv)
 	$(UV) requirements/base.in -o requirements/base.txt
 	$(UV) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
+	$(UV) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(UV) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 
 clean:  ## remove what was made, except .venv

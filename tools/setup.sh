@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv from the locked requirements: "base" is what running Stillwatch needs, "dev" is what working on
-# it needs. Every download is checked against a hash in requirements/; done again only when those change.
+# it needs, "bench" also has the libraries that it is timed against. Every download is checked against a hash in
+# requirements/; done again only when those change.
 set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-base}
@@ -13,9 +14,10 @@ digest() { cat pyproject.toml requirements/build.txt "requirements/$1.txt" | sha
 ready() { [ -f ".venv/.$1" ] && [ "$(cat ".venv/.$1")" = "$(digest "$1")" ] && [ -x .venv/bin/stillwatch ]; }
 
 case $kind in
-  base) if ready base || ready dev; then exit 0; fi ;;
-  dev) if ready dev; then exit 0; fi ;;
-  *) fail "no requirements named $kind" "tools/setup.sh base, or tools/setup.sh dev" ;;
+  base) if ready base || ready dev || ready bench; then exit 0; fi ;;
+  dev) if ready dev || ready bench; then exit 0; fi ;;
+  bench) if ready bench; then exit 0; fi ;;
+  *) fail "no requirements named $kind" "tools/setup.sh base, tools/setup.sh dev, or tools/setup.sh bench" ;;
 esac
 
 if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
@@ -35,7 +37,8 @@ fi
 
 say "installing requirements/$kind.txt (each file checked against its hash)"
 pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip --no-input --quiet install"
-$pip --require-hashes -r requirements/build.txt -r "requirements/$kind.txt"
-# The build backend is already there, from a hash too: isolation would fetch it again without one.
+$pip --require-hashes -r requirements/build.txt
+# What builds a package is already there, from a hash too: isolation would fetch it again without one.
+$pip --require-hashes --no-build-isolation -r "requirements/$kind.txt"
 $pip --no-deps --no-build-isolation --editable .
 digest "$kind" >".venv/.$kind"
