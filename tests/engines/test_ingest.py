@@ -18,9 +18,7 @@ from stillwatch.store.store import Store
 from stillwatch.store.window import Window
 from tests.engines.logs import WORLD, request
 from tests.scenes.scene import Silent, write_lines
-from tests.store.calls import (
-    KEY, as_lines, event, fold_events, fold_files, held, hours_of_day, ids, opened, written,
-)  # fmt: skip
+from tests.store.calls import KEY, as_lines, event, fold_events, fold_files, held, hours_of_day, ids, opened, written
 
 ANSWER = (
     "campaigns.jsonl", "accounts.parquet", "exchanges.parquet", "activity.parquet", "considered.parquet",
@@ -102,9 +100,15 @@ def test_the_report_says_plainly_that_a_store_has_no_text(tmp_path: Path) -> Non
 
 
 SECRETS = {
-    "input_text": "quillverse", "system_prompt": "zephyrling", "client_ip": "198.51.100.77", "user_agent": "moonbracket",
-    "session_id": "velvetoak", "organization_id": "tamarisk", "end_user_id": "harborfinch", "credential_id": "brambleway",
-}  # fmt: skip
+    "input_text": "quillverse",
+    "system_prompt": "zephyrling",
+    "client_ip": "198.51.100.77",
+    "user_agent": "moonbracket",
+    "session_id": "velvetoak",
+    "organization_id": "tamarisk",
+    "end_user_id": "harborfinch",
+    "credential_id": "brambleway",
+}
 
 
 @pytest.mark.parametrize("closed", [False, True])

@@ -17,10 +17,12 @@ from typing import Any
 from stillwatch.engines.run import key_ident
 from stillwatch.pseudonym import UNKEYED
 from stillwatch.store.closing import close_days, days_before
-from stillwatch.store.manifest import DAY_US
+from stillwatch.store.manifest import HOUR_US
 from stillwatch.store.store import Store
 from stillwatch.store.upkeep import prune, sweep
 from tests.store.calls import fold_files
+
+KEPT_US = 20 * HOUR_US
 
 OPERATIONS = {"open", "os.rename", "os.link", "os.remove", "os.mkdir", "os.truncate"}
 
@@ -32,7 +34,7 @@ def act(action: str, store: Path, log: Path) -> None:
     elif action == "close":
         close_days(opened, days_before(opened, "2027-01-01"), str)
     else:
-        prune(opened, DAY_US)
+        prune(opened, KEPT_US)
         sweep(opened, datetime(2100, 1, 1, tzinfo=UTC))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import fsspec
 import pytest
@@ -18,7 +18,6 @@ from fsspec.implementations.memory import MemoryFileSystem
 from stillwatch.engines.ingest import fold_in
 from stillwatch.pseudonym import UNKEYED
 from stillwatch.store.closing import close_days
-from stillwatch.store.manifest import DAY_US
 from stillwatch.store.store import Store
 from stillwatch.store.upkeep import check, prune, sweep
 from tests.house.repository import ROOT
@@ -76,8 +75,8 @@ class Failing(MemoryFileSystem):
     """Storage whose n-th change fails, before it happens or after, as a network does."""
 
     protocol = "failing"
-    store: dict[str, Any] = {}
-    pseudo_dirs: list[str] = [""]
+    store: ClassVar[dict[str, Any]] = {}
+    pseudo_dirs: ClassVar[list[str]] = [""]
     left: int | None = None
     after = False
 
@@ -124,7 +123,7 @@ def test_storage_that_fails_at_any_change_leaves_a_store_as_before_or_after(
         elif action == "close":
             close_days(store, ["2026-03-01", "2026-03-02"], str)
         else:
-            prune(store, DAY_US)
+            prune(store, crash_child.KEPT_US)
 
     failing.after = after
     for left in range(1, 40):
