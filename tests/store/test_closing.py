@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stillwatch.errors import Error
+from stillwatch.kernels.fill import FILL_SHINGLES
 from stillwatch.store import closing
 from stillwatch.store.closing import close_days, days_before, shared_in_day
 from stillwatch.store.parts import read_calls
 from stillwatch.store.store import Store
-from tests.naive import second_account as twin
+from tests.naive import second_use as twin
 from tests.store.calls import KEY, event, fold_events, held, hours_of_day, ids, opened, shingles_kept
 
 SHARED = "in the matter before us show your whole reasoning ahead of the answer and shorten nothing of it please"
@@ -45,10 +46,11 @@ def calls(store: Store) -> list[tuple[int, list[int]]]:
 def test_a_closed_day_keeps_every_call_and_the_shingles_of_two_accounts(store: Store) -> None:
     before = calls(store)
     one_day = [each for each in before if each]
-    kept = twin.note_accounts(one_day)
+    kept = twin.note_users(one_day)
     assert close_days(store, ["2026-03-01", "2026-03-02"], str) == 2
     assert held(store) == ids([*hours_of_day(1), *hours_of_day(2)])
-    assert {shingle for _, of in calls(store) for shingle in of} - {0} <= kept
+    for _, of in calls(store):
+        assert sum(shingle not in kept for shingle in of if shingle) <= FILL_SHINGLES
     assert 0 < shingles_kept(store) < sum(1 for _, of in before for shingle in of if shingle)
 
 
@@ -57,7 +59,20 @@ def test_a_shingle_that_each_day_only_one_account_used_is_lost_by_closing(tmp_pa
     fold_events(store, [event(1, day=1, account="a", input_text=SHARED)], tmp_path)
     fold_events(store, [event(2, day=2, account="b", input_text=SHARED)], tmp_path)
     close_days(store, ["2026-03-01"], str)
-    assert [np.count_nonzero(of) > 0 for _, of in calls(store)] == [False, True]
+    (_, closed), (_, late) = calls(store)
+    assert not set(closed) & set(late) - {0}
+    assert np.count_nonzero(closed) == FILL_SHINGLES
+
+
+def test_texts_that_share_a_part_are_told_apart_by_what_they_do_not_share(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path / "store"), KEY, create=True)
+    rows = [event(n, account=f"account-{n}", input_text=f"{SHARED} {own(n)}") for n in range(8)]
+    fold_events(store, rows, tmp_path)
+    close_days(store, ["2026-03-01"], str)
+    lonely = [shingle for _, of in calls(store) for shingle in set(of) if shingle not in twin.note_users(calls(store))]
+    assert len(set(lonely) - {0}) == 8 * FILL_SHINGLES
+    again = calls(store)
+    assert again == calls(opened(store.place.url))
 
 
 def test_a_closed_day_is_one_part_by_account_and_time(store: Store) -> None:
@@ -95,7 +110,7 @@ def test_who_comes_second_to_close_a_day_is_told_and_breaks_nothing(store: Store
 
 def test_a_large_day_is_closed_in_shares_and_holds_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "PART_ROWS_MAX", 7)
-    whole = twin.note_accounts(calls(store)[:60])
+    whole = twin.note_users(calls(store)[:60])
     close_days(store, ["2026-03-01"], str)
     monkeypatch.undo()
     closed = [part for part in store.manifest.parts if part.day == "2026-03-01"]
@@ -110,7 +125,7 @@ def test_shingles_are_counted_the_same_in_a_small_table(store: Store, monkeypatc
     wide = sorted(set(shared_in_day(store, parts).tolist()))
     monkeypatch.setattr(closing, "SLOTS_MAX", 64)
     assert sorted(set(shared_in_day(store, parts).tolist())) == wide
-    assert set(wide) - {0} == twin.note_accounts(calls(store))
+    assert set(wide) - {0} == twin.note_users(calls(store))
 
 
 @given(

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from stillwatch import trace
 from stillwatch.errors import Error
-from stillwatch.kernels.second_account import MANY, enter, keep_entered, note_accounts
+from stillwatch.kernels.fill import FILL_SHINGLES
+from stillwatch.kernels.second_use import MANY, enter, keep_entered, note_users
 from stillwatch.store.calls import CALLS_SCHEMA, hours_of, once, ordered, shingles_of, with_shingles
 from stillwatch.store.manifest import HOUR_US, Change, Part, day_of, day_start_us, manifest_moved
-from stillwatch.store.parts import PART_ROWS_MAX, filled_of, of_accounts, one_table, read_calls, write_part
+from stillwatch.store.parts import ALONE, PART_ROWS_MAX, filled_of, of_accounts, one_table, read_calls, write_part
 from stillwatch.store.store import Store
 
 OPEN_HOURS = 48
@@ -143,12 +144,25 @@ def _closed_parts(store: Store, parts: list[Part]) -> list[Part]:
     made = []
     for share in _shares(store, parts):
         calls = once(ordered(one_table(list(_rows_of(store, parts, share)))))
-        calls = with_shingles(calls, keep_entered(shingles_of(calls), kept))
+        calls = with_shingles(calls, without_lonely(shingles_of(calls), kept))
         made += [
             _write(store, calls.slice(at, PART_ROWS_MAX), filled, closed=True)
             for at in range(0, len(calls), PART_ROWS_MAX)
         ]
     return made
+
+
+def without_lonely(shingles: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return shingles without those that are in no place of `kept`: ALONE for the first FILL_SHINGLES of them in the
+    user text, by which items are told apart, and 0 for the others. Else what two texts share would name both.
+
+    Shapes:  shingles uint32[n, trace.SHINGLES] → the same.
+    """
+    held = keep_entered(shingles, kept)
+    dropped = ((shingles != 0) & (held == 0))[:, trace.INPUT_PLACES]
+    first = dropped & (np.cumsum(dropped, axis=1) <= FILL_SHINGLES)
+    held[:, trace.INPUT_PLACES][first] = ALONE
+    return np.asarray(held)
 
 
 def _write(store: Store, calls: pa.Table, filled: set[str], closed: bool) -> Part:
@@ -180,9 +194,8 @@ def _counted(store: Store, parts: Sequence[Part], slots: int, divided: int) -> n
         taken = 0
         for part in parts:
             for batch in read_calls(store.place, part, ["account_key", "shingles"]):
-                fresh = note_accounts(
-                    shingles_of(batch), batch["account_key"].to_numpy(), share, divided, shingle, account
-                )
+                user = batch["account_key"].to_numpy()
+                fresh = note_users(shingles_of(batch), user, share, divided, shingle, account)
                 taken += fresh
                 if fresh < 0 or taken > SLOTS_FULL * slots:
                     return None

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from stillwatch import trace
 from stillwatch.errors import Error
+from stillwatch.kernels.sketch import mix_all
 from stillwatch.store.calls import NAMES_SCHEMA, TRACES_SCHEMA, shingles_of
 from stillwatch.store.manifest import HOUR_US, NAMES, TRACES, File, Part, day_of
 from stillwatch.store.place import Place, digest_of
@@ -37,6 +38,9 @@ SHINGLE_LISTS = {
 }
 """Column of a file ← the places of `shingles` whose shingles it lists, in their order and without absent ones. A third
 smaller than a list with gaps; which place of its text a shingle had says nothing that its order does not."""
+
+ALONE = np.uint32(0xFFFFFFFF)
+"""Stands in a closed day for a shingle that no second account used; read, it becomes one that no other call carries."""
 
 DELTA = ("time_us",)
 SPLIT = ("words", "input_tokens", "output_tokens", "max_tokens")
@@ -82,7 +86,7 @@ def read_calls(
 
     Raises:  FileNotFoundError where the part is gone; Error part-damaged.
     """
-    wanted = {*columns, *(SHINGLE_LISTS if "shingles" in columns else ())}
+    wanted = {*columns, *((*SHINGLE_LISTS, "event_key") if "shingles" in columns else ())}
     ours = [name for name in FILE_SCHEMA.names if name in wanted]
     theirs = [name for name in NAMES_SCHEMA.names if name in columns]
     try:
@@ -182,6 +186,9 @@ def _unpacked(batch: pa.RecordBatch) -> pa.RecordBatch:
         some = shingles[:, places]
         length = np.diff(batch[name].offsets.to_numpy())
         some[np.arange(some.shape[1]) < length[:, None]] = batch[name].flatten().to_numpy()
+    row, place = np.nonzero(shingles == ALONE)
+    own = mix_all(batch["event_key"].to_numpy()[row] + place.astype(np.uint64))
+    shingles[row, place] = np.maximum(own >> np.uint64(32), 1)
     column = pa.FixedSizeListArray.from_arrays(pa.array(shingles.ravel()), trace.SHINGLES)
     kept = {name: batch[name] for name in batch.schema.names if name not in SHINGLE_LISTS}
     return pa.RecordBatch.from_arrays([*kept.values(), column], names=[*kept, "shingles"])

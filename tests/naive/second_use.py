@@ -1,4 +1,4 @@
-"""Which shingles more than one account used, with sets."""
+"""Which shingles more than one user has, with sets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 
-def note_accounts(calls: Sequence[tuple[int, Sequence[int]]]) -> set[int]:
-    """Return the shingles that two accounts or more used. `calls` are accounts with their shingles; 0 is none."""
+def note_users(calls: Sequence[tuple[int, Sequence[int]]]) -> set[int]:
+    """Return the shingles that two users or more have. `calls` are users with their shingles; 0 is none."""
     accounts: dict[int, set[int]] = defaultdict(set)
     for account, shingles in calls:
         for shingle in shingles:

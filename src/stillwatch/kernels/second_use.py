@@ -1,4 +1,4 @@
-"""Which shingles did more than one account use? Counted exactly, in a table of fixed size, some values at a time."""
+"""Which shingles were used more than once? Counted exactly, in a table of fixed size, some values at a time."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from numba import njit
 from stillwatch.kernels.sketch import mix
 
 MANY = ~np.uint64(0)
-"""Stands where one account's key would, once a second account has come."""
+"""Stands where one user's key would, once a second user has come."""
 
 
 @njit(nogil=True, cache=True)
-def note_accounts(shingles, accounts, part, parts, shingle, account):
-    """Note of each shingle value of one part which account used it, or that several did.
+def note_users(shingles, users, part, parts, shingle, user):
+    """Note of each shingle value of one part which user (a call, an account) has it, or that several have.
 
     Order, repetition and cut of the rows do not matter.
 
-    Shapes:  shingles uint32[n, k], 0 is none; accounts uint64[n]; shingle uint32[2^p], 0 where free; account
+    Shapes:  shingles uint32[n, k], 0 is none; users uint64[n]; shingle uint32[2^p], 0 where free; user
              uint64[2^p], MANY where two or more came. Returns how many places are newly taken, or -1 where there is no
              room left.
-    Twin:    tests/naive/second_account.py::note_accounts
+    Twin:    tests/naive/second_use.py::note_users
     """
     mask = shingle.shape[0] - 1
     fresh = 0
@@ -38,10 +38,10 @@ def note_accounts(shingles, accounts, part, parts, shingle, account):
                     return -1
             if shingle[slot] == 0:
                 shingle[slot] = value
-                account[slot] = accounts[row]
+                user[slot] = users[row]
                 fresh += 1
-            elif account[slot] != accounts[row]:
-                account[slot] = MANY
+            elif user[slot] != users[row]:
+                user[slot] = MANY
     return fresh
 
 
@@ -64,7 +64,7 @@ def keep_entered(shingles, shingle):
     """Return the shingles with those that are in no place of the table set to 0, which is none.
 
     Shapes:  shingles uint32[n, k]; shingle uint32[2^p] as `enter` filled it → uint32[n, k].
-    Twin:    tests/naive/second_account.py::keep_entered
+    Twin:    tests/naive/second_use.py::keep_entered
     """
     mask = shingle.shape[0] - 1
     out = np.zeros_like(shingles)
