@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import pyarrow as pa
 
 from stillwatch.adapters.contract import ReadSettings
 from stillwatch.pseudonym import UNKEYED
+
+if TYPE_CHECKING:
+    from stillwatch.campaign.families import Families
+    from stillwatch.engines.blocks import Blocks, LogFacts
+    from stillwatch.engines.output import Flagged
+    from stillwatch.engines.reading import ReadFacts
+    from stillwatch.signals.contract import Population
+
+
+ROWS_WRITTEN = 131_072
+"""Rows of one row group of what a run writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class SparkAsk:
+    """Where Spark runs: at a master, or behind the address of a Connect server; and Spark's own settings."""
+
+    master: str | None = None
+    remote: str | None = None
+    conf: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,7 @@ class RunRequest:
     power: bool = True
     semantic: Path | None = None
     force: bool = False
+    spark: SparkAsk = field(default_factory=SparkAsk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +94,48 @@ class Observer(Protocol):
     def add(self, batch: pa.RecordBatch, campaign_ids: Sequence[str | None]) -> None: ...
 
     def finish(self, run_dir: Path) -> None: ...
+
+
+OnCalls = Callable[[pa.Table], pa.Table]
+"""What an engine does with calls of a family, wherever it holds them."""
+
+
+class Engine(Protocol):
+    """One run's traces and what is made of them, in the order of a run; the answer is the same on every engine.
+
+    `row`, `numpy` and `table` ask the tables that `collect` makes, which are small enough for one machine.
+    """
+
+    saturated: dict[str, int]
+
+    def drop_repeats(self, rows: int) -> int: ...
+
+    def log_facts(self, duplicates_count: int) -> LogFacts: ...
+
+    def add_accounts(self, rows: Path) -> None: ...
+
+    def find_families(self) -> Families: ...
+
+    def assign_calls(self, families: Families, blocks: Blocks) -> None: ...
+
+    def family_facts(self) -> dict[str, np.ndarray]: ...
+
+    def population(self, facts: LogFacts, blocks: Blocks) -> Population: ...
+
+    def collect(self, families: Families, chosen: list[int]) -> None: ...
+
+    def row(self, statement: str) -> tuple[int, ...]: ...
+
+    def numpy(self, statement: str) -> dict[str, np.ndarray]: ...
+
+    def table(self, statement: str) -> pa.Table: ...
+
+    def all_calls(self, family: int, columns: Sequence[str], work: OnCalls) -> Iterator[pa.Table]: ...
+
+    def flagged_events(self, read: ReadFacts, flagged: Flagged) -> Iterator[pa.RecordBatch]: ...
+
+    def calls_of(self, accounts: list[int]) -> dict[int, int]: ...
+
+    def considered(self, names: dict[int, str]) -> pa.RecordBatchReader: ...
+
+    def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader: ...

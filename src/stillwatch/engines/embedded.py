@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
@@ -20,10 +20,15 @@ from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
 from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA, programme_tenths
 from stillwatch.engines.blocks import Blocks, LogFacts
-from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX
+from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls
+from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
+from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX, ReadFacts, flagged_batches
 from stillwatch.engines.shingles import shared_shingles, shingle_rows
 from stillwatch.kernels.sharing import TABLE_BITS, assign_groups
 from stillwatch.signals.contract import Population
+
+if TYPE_CHECKING:
+    from stillwatch.engines.output import Flagged
 
 MEMORY_MAX = "500MB"
 """DuckDB's share of the 2 GB ceiling; the shingle table takes 256 MiB and the interpreter with Arrow the rest."""
@@ -45,19 +50,15 @@ PART_ROWS_MAX = 4_000_000
 
 PASS_ROWS = 32_768
 
-ROWS_WRITTEN = 131_072
-"""Rows of one row group of what a run writes."""
-
 MODELS_MAX = 16
 """Models whose adoption is followed: what comes after them has too few calls to have a curve."""
 
 
-class Embedded:
-    """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
+class Tables:
+    """Tables of one run in DuckDB, spilled into `work`: all of them, or the small end that another engine hands on."""
 
-    def __init__(self, work: Path, table: np.ndarray) -> None:
+    def __init__(self, work: Path) -> None:
         self._work = work
-        self._table = table
         self._base = duckdb.connect(
             str(work / "digests.duckdb"),
             config={
@@ -68,10 +69,7 @@ class Embedded:
         )
         # Its own bar goes to standard output, where a run's answer belongs.
         self._base.execute("SET enable_progress_bar = false")
-        self._trace_files = sorted(work.glob("traces-*.parquet"))
         self.saturated: dict[str, int] = {}
-        self._view("traces", self._trace_files)
-        self._view("blocks", [work / BLOCKS])
 
     def __enter__(self) -> Self:
         return self
@@ -104,6 +102,31 @@ class Embedded:
         """Return the first row of a statement."""
         return self._base.execute(statement).fetchall()[0]
 
+    def table(self, statement: str) -> pa.Table:
+        """Return a statement's rows."""
+        return self._base.sql(statement).to_arrow_table()
+
+    def batches(self, statement: str, rows: int = PASS_ROWS) -> pa.RecordBatchReader:
+        """Return a statement's rows, a batch of `rows` at a time."""
+        return self._base.sql(statement).to_arrow_reader(rows)
+
+    def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
+        """Return the rows of a Parquet file of exchanges, ordered by event."""
+        return self.batches(
+            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
+        )
+
+
+class Embedded(Tables):
+    """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
+
+    def __init__(self, work: Path, table: np.ndarray) -> None:
+        super().__init__(work)
+        self._table = table
+        self._trace_files = sorted(work.glob("traces-*.parquet"))
+        self._view("traces", self._trace_files)
+        self._view("blocks", [work / BLOCKS])
+
     def drop_repeats(self, rows: int) -> int:
         """Keep one row of each event id, the first by time and then by content; return how many went."""
         parts = rows // DEDUPE_ROWS_MAX + 1
@@ -112,19 +135,12 @@ class Embedded:
             self._base.execute("INSERT INTO repeated " + statements.REPEATED_EVENTS.format(parts=parts, part=part))
         if not self.row("SELECT count(*) FROM repeated")[0]:
             return 0
-        ordered = ", ".join(name for name in trace.TRACE_SCHEMA.names if name not in ("source", "event_key"))
-        columns = ", ".join(trace.TRACE_SCHEMA.names)
+        columns = {"columns": ", ".join(trace.TRACE_SCHEMA.names), "ordered": ", ".join(trace.CONTENT_ORDER)}
         kept = []
         for part in range(parts):
             path = self._work / f"once-{part:05d}.parquet"
-            self._base.execute(
-                f"COPY (SELECT {columns} FROM traces WHERE event_key % {parts} = {part} "
-                "AND event_key NOT IN (SELECT event_key FROM repeated) UNION ALL "
-                f"SELECT {columns} FROM traces SEMI JOIN repeated USING (event_key) "
-                f"WHERE event_key % {parts} = {part} "
-                f"QUALIFY row_number() OVER (PARTITION BY event_key ORDER BY {ordered}, source) = 1) "
-                f"TO {_quoted(path)} (FORMAT parquet, COMPRESSION {CODEC})"
-            )
+            statement = statements.KEPT_EVENTS.format(**columns, parts=parts, part=part)
+            self._base.execute(f"COPY ({statement}) TO {_quoted(path)} (FORMAT parquet, COMPRESSION {CODEC})")
             kept.append(path)
         for file in self._trace_files:
             file.unlink()
@@ -183,35 +199,13 @@ class Embedded:
         """Write, for each call of each family, what the families' digests need."""
         self._table[:] = 0
         self._table[families.shingle >> np.uint32(32 - TABLE_BITS)] = 1
-        schema = pa.schema(
-            [
-                ("family", pa.int32()),
-                ("account_key", pa.uint64()),
-                ("tested", pa.uint8()),
-                ("phrases", pa.uint32()),
-                ("signs", pa.uint8()),
-                ("item_key", pa.uint64()),
-            ]
-        )
         path = self._work / "members.parquet"
-        moved = self.numpy(
-            "SELECT event_key FROM foreign_calls UNION SELECT event_key FROM taken_calls ORDER BY event_key"
-        )["event_key"]
+        moved = self.numpy(statements.MOVED_CALLS)["event_key"]
         over = 0
-        with pq.ParquetWriter(path, schema, compression=CODEC) as writer:
-            wanted = ["event_key", "account_key", "time_us", "phrases", "flags", "item_key", "shingles"]
-            for batch, rows, family, saturated in self._assigned(families, wanted):
+        with pq.ParquetWriter(path, MEMBER_SCHEMA, compression=CODEC) as writer:
+            for batch, rows, family, saturated in self._assigned(families, [*MEMBER_COLUMNS, "shingles"]):
                 over += saturated
-                tested = blocks.tested(batch["time_us"].to_numpy())
-                columns = [
-                    pa.array(family),
-                    pa.array(batch["account_key"].to_numpy()[rows]),
-                    pa.array(tested[rows]),
-                    pa.array(batch["phrases"].to_numpy()[rows]),
-                    pa.array(_signs(batch, moved)[rows]),
-                    pa.array(batch["item_key"].to_numpy()[rows]),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
+                writer.write_batch(member_rows(batch, rows, family, blocks, moved))
         if over:
             self.saturated["families_per_call_max"] = over
         self._view("members", [path])
@@ -266,21 +260,33 @@ class Embedded:
         self.table_of("foreign_calls", statements.FOREIGN_CALLS)
         self.table_of("taken_calls", statements.TAKEN_CALLS)
 
-    def table(self, statement: str) -> pa.Table:
-        """Return a statement's rows."""
-        return self._base.sql(statement).to_arrow_table()
-
-    def batches(self, statement: str, rows: int = PASS_ROWS) -> pa.RecordBatchReader:
-        """Return a statement's rows, a batch of `rows` at a time."""
-        return self._base.sql(statement).to_arrow_reader(rows)
-
-    def choose(self, chosen: list[int]) -> None:
-        """Make a table, `chosen`, of the families that are tested."""
+    def collect(self, families: Families, chosen: list[int]) -> None:
+        """Make what panels are made of: `panel_calls`, `panel_sizes`, `family_members` and `held_values`."""
         self._base.register("given_families", pa.table({"family": pa.array(chosen, pa.int32())}))
         self.table_of("chosen", "SELECT family FROM given_families")
         self._base.unregister("given_families")
+        for kind, statement in enumerate(statements.IDENTITIES):
+            self.append_to("identities", statement)
+            self.append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
+        self.table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
+        self.table_of("account_variety", statements.ACCOUNT_VARIETY)
+        self.table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
+        self._collect_calls(families, chosen)
+        # In order of families, so that each one's calls are read without looking at the others'.
+        self.table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
+        self.table_of("panel_sizes", statements.PANEL_SIZES)
 
-    def collect(self, families: Families, chosen: list[int]) -> None:
+    def all_calls(self, family: int, columns: Sequence[str], work: OnCalls) -> Iterator[pa.Table]:
+        """Yield what `work` makes of all calls of a family, by event, a batch at a time."""
+        listed = ", ".join(columns)
+        for batch in self.batches(f"SELECT {listed} FROM panel_calls WHERE family = {family} ORDER BY event_key"):
+            yield work(pa.Table.from_batches([batch]))
+
+    def flagged_events(self, read: ReadFacts, flagged: Flagged) -> Iterator[pa.RecordBatch]:
+        """Read again the files that hold flagged calls."""
+        return flagged_batches(read, frozenset(int(source) for source in np.unique(flagged.source)))
+
+    def _collect_calls(self, families: Families, chosen: list[int]) -> None:
         """Write all columns of the chosen families' calls, for the view `collected`; the shingle table goes."""
         wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
@@ -297,12 +303,6 @@ class Embedded:
                 writer.write_batch(pa.record_batch(columns, schema=schema))
         self._table = np.zeros(0, dtype=np.uint8)
         self._view("collected", [path])
-
-    def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
-        """Return the rows of a Parquet file of exchanges, ordered by event."""
-        return self.batches(
-            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
-        )
 
     def calls_of(self, accounts: list[int]) -> dict[int, int]:
         """Return how many calls each account made in the whole log."""
@@ -323,15 +323,6 @@ class Embedded:
             "ORDER BY account_key, group_id",
             ROWS_WRITTEN,
         )
-
-
-def _signs(batch: pa.RecordBatch, moved: np.ndarray) -> np.ndarray:
-    """Return the bits of trace.SIGNS of each call: uint8[n]; at the events `moved`, ascending, a block passed."""
-    refused = (batch["flags"].to_numpy() & np.uint32(trace.FLAG_REFUSED)) != 0
-    event = batch["event_key"].to_numpy()
-    place = np.minimum(np.searchsorted(moved, event), max(len(moved) - 1, 0))
-    replayed = moved[place] == event if len(moved) else np.zeros(len(event), dtype=bool)
-    return np.asarray(refused.astype(np.uint8) | (replayed.astype(np.uint8) << np.uint8(1)))
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaign.families import Families
-from stillwatch.digests import statements
 from stillwatch.engines.blocks import Blocks
-from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.contract import Engine
 from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS, Core, FamilyRows, build_panel, closest
 from stillwatch.signals.contract import Panel, Population
 
@@ -27,7 +26,7 @@ class FamilyCalls:
 
     def __init__(
         self,
-        engine: Embedded,
+        engine: Engine,
         families: Families,
         population: Population,
         blocks: Blocks,
@@ -42,7 +41,7 @@ class FamilyCalls:
 
     def panels(self, chosen: list[int]) -> Iterator[tuple[int, Panel]]:
         """Yield each chosen family with its calls, in the order given."""
-        self._collect(chosen)
+        self._engine.collect(self._families, chosen)
         for family in chosen:
             kept = self._kept_items([family])
             found = self._engine.table(_calls_of(family, kept, PANEL_COLUMNS))
@@ -76,19 +75,6 @@ class FamilyCalls:
         parts = [self._core_rows(family) for family in sorted(families)]
         return closest({name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {})
 
-    def _collect(self, chosen: list[int]) -> None:
-        engine = self._engine
-        engine.choose(chosen)
-        for kind, statement in enumerate(statements.IDENTITIES):
-            engine.append_to("identities", statement)
-            engine.append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
-        engine.table_of("held_values", statements.HELD_VALUES + " ORDER BY f.family")
-        engine.table_of("account_variety", statements.ACCOUNT_VARIETY)
-        engine.table_of("family_members", statements.FAMILY_MEMBERS + " ORDER BY f.family")
-        engine.collect(self._families, chosen)
-        # In order of families, so that each one's calls are read without looking at the others'.
-        engine.table_of("panel_calls", statements.PANEL_CALLS + " ORDER BY family")
-
     def _panel(self, family: int, calls: pa.Table, kept: int) -> Panel:
         members = f"SELECT * FROM family_members WHERE family = {family} ORDER BY account_key"
         held = f"SELECT * FROM held_values WHERE family = {family} ORDER BY kind, value, account_key"
@@ -103,7 +89,7 @@ class FamilyCalls:
 
     def _kept_items(self, families: Sequence[int]) -> int:
         listed = ", ".join(map(str, families))
-        count = self._engine.row(f"SELECT count(*) FROM panel_calls WHERE family IN ({listed})")[0]
+        count = int(self._engine.row(f"SELECT coalesce(sum(calls), 0) FROM panel_sizes WHERE family IN ({listed})")[0])
         if count <= PANEL_CALLS_MAX:
             return THINNING
         saturated = self._engine.saturated
@@ -112,14 +98,8 @@ class FamilyCalls:
 
     def _core_rows(self, family: int) -> dict[str, np.ndarray]:
         """Return the calls of one family that carry its core, and how much of it, read a batch at a time."""
-        core = self._cores[family]
-        kept = []
-        for batch in self._engine.batches(
-            f"SELECT {', '.join(EVENT_COLUMNS)}, shingles FROM panel_calls WHERE family = {family} ORDER BY event_key"
-        ):
-            rows = core.keep(batch)
-            kept.append(rows.select(EVENT_COLUMNS).append_column("hits", pa.array(core.hits(rows), pa.int16())))
-        found = pa.Table.from_batches(kept)
+        kept = list(self._engine.all_calls(family, (*EVENT_COLUMNS, "shingles"), self._cores[family].closeness))
+        found = pa.concat_tables(kept)
         return {name: found[name].to_numpy() for name in found.column_names}
 
 
