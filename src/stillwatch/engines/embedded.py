@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from stillwatch import trace
 from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
-from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA, programme_tenths
+from stillwatch.engines.accounts import GREATEST_FIRST, programme_tenths
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls
 from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
@@ -157,10 +157,7 @@ class Embedded(Tables):
     def add_accounts(self, rows: Path) -> None:
         """Take the accounts' facts (`accounts.write_account_rows`), one row of each."""
         self._view("given_accounts", [rows])
-        columns = ", ".join(
-            f"{name} DESC" for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts")
-        )
-        self.table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
+        self.table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=GREATEST_FIRST))
         self.table_of("account_calls", statements.ACCOUNT_CALLS)
         self.table_of("account_facts", statements.ACCOUNT_FACTS)
         self._find_foreign_blocks()
