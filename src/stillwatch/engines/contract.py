@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import pyarrow as pa
 
-from stillwatch.adapters.contract import ReadSettings
+from stillwatch.adapters.contract import LogFile, ReadSettings
 from stillwatch.pseudonym import UNKEYED
 
 if TYPE_CHECKING:
     from stillwatch.campaign.families import Families
     from stillwatch.engines.blocks import Blocks, LogFacts
     from stillwatch.engines.output import Flagged
-    from stillwatch.engines.reading import ReadFacts
+    from stillwatch.engines.reading import ReadFacts, Rejections
     from stillwatch.signals.contract import Population
 
 
@@ -139,3 +140,13 @@ class Engine(Protocol):
     def considered(self, names: dict[int, str]) -> pa.RecordBatchReader: ...
 
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader: ...
+
+
+class Source(Protocol):
+    """Where a run's log is read, by the engine that then works on it."""
+
+    def inputs(self) -> list[LogFile]: ...
+
+    def read(self, files: list[LogFile], rejections: Rejections, progress: Progress) -> ReadFacts: ...
+
+    def engine(self, read: ReadFacts) -> AbstractContextManager[Engine]: ...

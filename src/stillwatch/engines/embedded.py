@@ -7,6 +7,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,14 +17,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stillwatch import trace
+from stillwatch.adapters.contract import LogFile
+from stillwatch.adapters.source import list_files
 from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
-from stillwatch.engines.accounts import GREATEST_FIRST, programme_tenths
+from stillwatch.engines import whole_log
+from stillwatch.engines.accounts import GREATEST_FIRST
 from stillwatch.engines.blocks import Blocks, LogFacts
-from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls
+from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls, Progress, RunRequest
 from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
-from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX, ReadFacts, flagged_batches
+from stillwatch.engines.reading import BLOCKS, CODEC, IN_FLIGHT_MAX, ReadFacts, Rejections, flagged_batches, read_log
 from stillwatch.engines.shingles import shared_shingles, shingle_rows
+from stillwatch.kernels.semantic import Embedder
 from stillwatch.kernels.sharing import TABLE_BITS, assign_groups
 from stillwatch.signals.contract import Population
 
@@ -49,9 +54,6 @@ PART_ROWS_MAX = 4_000_000
 """Rows of calls by family that are added up in one go: about 300 MB of accounts in the hash table."""
 
 PASS_ROWS = 32_768
-
-MODELS_MAX = 16
-"""Models whose adoption is followed: what comes after them has too few calls to have a curve."""
 
 
 class Tables:
@@ -148,11 +150,12 @@ class Embedded(Tables):
         self._view("traces", kept)
         return rows - self.row("SELECT count(*) FROM traces")[0]
 
+    def _ask(self, name: str, **given: int) -> dict[str, np.ndarray]:
+        return self.numpy(getattr(statements, name).format(**given))
+
     def log_facts(self, duplicates_count: int) -> LogFacts:
-        events, accounts, first, last = self.row(statements.LOG_FACTS)
-        befell = zip(trace.LOSS_FLAGS, self.row(statements.LOG_LOSSES), strict=True)
-        losses = {loss: int(count) for loss, count in sorted(befell) if count}
-        return LogFacts(events, accounts, first, last, duplicates_count, losses)
+        """Return how large the log is."""
+        return whole_log.log_facts(self._ask, duplicates_count)
 
     def add_accounts(self, rows: Path) -> None:
         """Take the accounts' facts (`accounts.write_account_rows`), one row of each."""
@@ -229,25 +232,8 @@ class Embedded(Tables):
         return self.numpy(statements.FAMILY_FACTS)
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
-        """Return what is true of the whole log; six stretches make a block."""
-        width = max(1, blocks.width_us // 6)
-        found = self.numpy(statements.BLOCK_CALLS.format(block_us=width))
-        first = facts.first_us // width
-        calls = np.zeros(facts.last_us // width - first + 1, dtype=np.int64)
-        calls[found["block"].astype(np.int64) - first] = found["calls"]
-        tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
-        models, model_calls = self._model_calls(width, first, len(calls))
-        born = self.numpy(statements.SIGN_UPS)
-        owners = self.row(statements.OWNERS)[0]
-        tenths = programme_tenths(self.numpy(statements.PROGRAMME_TENTHS))
-        return Population(owners, born["created_us"], width, first, calls, tested, models, model_calls, tenths)
-
-    def _model_calls(self, width: int, first: int, stretches: int) -> tuple[np.ndarray, np.ndarray]:
-        found = self.numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))
-        models, model = np.unique(found["model_key"], return_inverse=True)
-        calls = np.zeros((len(models), stretches), dtype=np.int64)
-        calls[model, found["block"].astype(np.int64) - first] = found["calls"]
-        return models.astype(np.uint64), calls
+        """Return what is true of the whole log."""
+        return whole_log.population(self._ask, facts, blocks)
 
     def _find_foreign_blocks(self) -> None:
         """List the calls between whose owners a reasoning block passed; a part of the blocks at a time."""
@@ -320,6 +306,27 @@ class Embedded(Tables):
             "ORDER BY account_key, group_id",
             ROWS_WRITTEN,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedSource:
+    """A log that is read on this machine, into `work`."""
+
+    request: RunRequest
+    work: Path
+    embedder: Embedder | None
+
+    def inputs(self) -> list[LogFile]:
+        """List the files of the log."""
+        return list_files(self.request.events)
+
+    def read(self, files: list[LogFile], rejections: Rejections, progress: Progress) -> ReadFacts:
+        """Sketch the log."""
+        return read_log(self.request, files, self.work, rejections, progress, self.embedder)
+
+    def engine(self, read: ReadFacts) -> Embedded:
+        """Return the engine over what was read."""
+        return Embedded(self.work, read.hand_over())
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

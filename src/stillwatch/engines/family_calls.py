@@ -90,17 +90,21 @@ class FamilyCalls:
     def _kept_items(self, families: Sequence[int]) -> int:
         listed = ", ".join(map(str, families))
         count = int(self._engine.row(f"SELECT coalesce(sum(calls), 0) FROM panel_sizes WHERE family IN ({listed})")[0])
-        if count <= PANEL_CALLS_MAX:
-            return THINNING
-        saturated = self._engine.saturated
-        saturated["panel_calls_max"] = max(saturated.get("panel_calls_max", 0), count)
-        return int(THINNING * PANEL_CALLS_MAX / count)
+        if count > PANEL_CALLS_MAX:
+            saturated = self._engine.saturated
+            saturated["panel_calls_max"] = max(saturated.get("panel_calls_max", 0), count)
+        return share_of(count)
 
     def _core_rows(self, family: int) -> dict[str, np.ndarray]:
         """Return the calls of one family that carry its core, and how much of it, read a batch at a time."""
         kept = list(self._engine.all_calls(family, (*EVENT_COLUMNS, "shingles"), self._cores[family].closeness))
         found = pa.concat_tables(kept)
         return {name: found[name].to_numpy() for name in found.column_names}
+
+
+def share_of(count: int) -> int:
+    """Return how much of THINNING is kept of so many calls."""
+    return THINNING if count <= PANEL_CALLS_MAX else int(THINNING * PANEL_CALLS_MAX / count)
 
 
 def _calls_of(family: int, kept: int, columns: Sequence[str]) -> str:

@@ -182,7 +182,7 @@ def read_log(
         for done in waiting:
             done.result()
     writer.close()
-    _enough(facts, rejections)
+    enough(facts, rejections)
     return facts
 
 
@@ -192,7 +192,8 @@ def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
             facts.filled.add(name)
 
 
-def _enough(facts: ReadFacts, rejections: Rejections) -> None:
+def enough(facts: ReadFacts, rejections: Rejections) -> None:
+    """Raise an Error where too little of a log could be read."""
     rejected = sum(rejections.counts.values())
     too_many = rejected > facts.request.rejected_max * (rejected + facts.rows)
     nameless = rejections.missing["account_id"]

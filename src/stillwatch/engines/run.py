@@ -24,13 +24,13 @@ from stillwatch.campaign.screening import screen
 from stillwatch.engines import output
 from stillwatch.engines.accounts import write_account_rows
 from stillwatch.engines.blocks import LogFacts, split_time
-from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
-from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.contract import Engine, Observer, Progress, RunOutcome, RunRequest, Source
+from stillwatch.engines.embedded import EmbeddedSource
 from stillwatch.engines.exemptions import Granted, without_granted
 from stillwatch.engines.family_calls import FamilyCalls
 from stillwatch.engines.kinship import Kinship
 from stillwatch.engines.memory import keep_no_large_blocks, release
-from stillwatch.engines.reading import ReadFacts, Rejections, read_log
+from stillwatch.engines.reading import ReadFacts, Rejections
 from stillwatch.engines.second_look import flagged_calls, look_again
 from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
@@ -41,7 +41,7 @@ from stillwatch.signals.contract import Mark, Panel, Population, Signal
 from stillwatch.signals.registry import SIGNALS
 from stillwatch.signals.relay import carriers
 
-ENGINES = ("embedded",)
+ENGINES = ("embedded", "spark")
 
 __all__ = ["ENGINES", "Observer", "Progress", "RunOutcome", "RunRequest", "detect"]
 
@@ -113,7 +113,8 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
     keep_no_large_blocks()
     staged = output.stage(request.out, request.force)
     try:
-        count = _run(asked, staged, progress, observer)
+        with _source(asked, staged / output.WORK) as source:
+            count = _run(asked, source, staged, progress, observer)
         shutil.rmtree(staged / output.WORK, ignore_errors=True)
         output.publish(staged, request.out, request.force)
     except BaseException:
@@ -124,18 +125,18 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
     return RunOutcome(request.out, count)
 
 
-def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | None) -> int:
+def _run(asked: Asked, source: Source, staged: Path, progress: Progress, observer: Observer | None) -> int:
     request, stages = asked.request, Stages(progress)
     work = staged / output.WORK
-    files = list_files(request.events)
+    files = source.inputs()
     with (staged / "rejected.jsonl").open("w") as stream:
         rejections = Rejections(stream)
         with stages.stage("read", sum(file.size_bytes for file in files)) as rows:
-            read = read_log(request, files, work, rejections, progress, asked.embedder)
+            read = source.read(files, rejections, progress)
             rows[0] = read.rows
         given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
         filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
-    with Embedded(work, read.hand_over()) as engine:
+    with source.engine(read) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
             engine.add_accounts(work / "accounts.parquet")
@@ -187,6 +188,19 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
     return len(concluded.campaigns)
 
 
+@contextmanager
+def _source(asked: Asked, work: Path) -> Iterator[Source]:
+    """Open the engine that a run asks for. Spark's modules are met only where it does."""
+    if asked.request.engine == "embedded":
+        yield EmbeddedSource(asked.request, work, asked.embedder)
+        return
+    from stillwatch.engines.spark_log import SparkSource
+    from stillwatch.engines.spark_session import open_cluster
+
+    with open_cluster(asked.request.spark) as cluster:
+        yield SparkSource(cluster, asked.request, work)
+
+
 def _concluded(
     asked: Asked, judged: Judged, families: FamilyCalls, staged: Path
 ) -> tuple[Conclusion, dict[str, np.ndarray]]:
@@ -211,7 +225,7 @@ def _reaches(
     return reach(ground, asked.request.seed)
 
 
-def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> list[int]:
+def _largest(families: np.ndarray, accounts: np.ndarray, engine: Engine) -> list[int]:
     order = np.lexsort((families, -accounts))
     if len(order) > FAMILIES_TESTED_MAX:
         engine.saturated["families_tested_max"] = len(order)
