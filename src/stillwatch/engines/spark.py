@@ -117,7 +117,7 @@ class Spark:
         found = self._cluster.fetch(self._statement(name, **given))
         return {column: found[column].to_numpy() for column in found.column_names}
 
-    def _statement(self, name: str, **given: int) -> Any:
+    def _statement(self, name: str, **given: int | str) -> Any:
         """Return the rows of a digest. On a cluster nothing is done part by part."""
         return self._cluster.sql(self._said[name].format(parts=1, part=0, **given))
 
