@@ -1,4 +1,4 @@
-"""Shared shingles are the same ones, with the same witnesses, whether one machine counts them or the tasks of a cluster.
+"""Shared shingles are the same ones, with the same witnesses, on one machine and in the tasks of a cluster.
 
 The tasks run here without Spark, between shuffles that are made by hand.
 """
