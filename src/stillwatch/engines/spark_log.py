@@ -28,6 +28,7 @@ from stillwatch.engines.spark_reading import (
     Part,
     Sketch,
     bins_of,
+    parts_of,
     tell,
     unpacked,
 )
@@ -42,6 +43,10 @@ NEWS_MAX = 2_000_000
 
 FLAGGED_MAX = 4_000_000
 """Flagged calls that are looked for in one go: 32 MB, which every task is sent."""
+
+
+DAMAGED = '"file-damaged"'
+"""What the news says of a part whose file cannot be read to its end."""
 
 
 @dataclass(slots=True)
@@ -63,7 +68,8 @@ class SparkLog:
             chosen = choice.choose(files, request.format)
         semantic = str(request.semantic) if request.semantic else None
         how = How(chosen.adapter.DIALECT.ident, request.read, request.key, semantic)
-        parts = [Part(source, 0, file) for source, file in enumerate(files)]
+        # The rows of the canonical table stand for themselves; other dialects join lines.
+        parts = parts_of(files, cut=chosen.adapter is canonical)
         return SparkLog(cluster, request, files, parts, how), chosen
 
     def read(self, chosen: Choice, rejections: Rejections, progress: Progress) -> ReadFacts:
@@ -90,8 +96,14 @@ class SparkLog:
                 ident, message, hint, where = said
                 raise Error(ident, message, hint=hint, where=where)
 
-        news = self.cluster.fetch(self.cluster.sql(f"SELECT news FROM read_log WHERE kind = {NEWS}"))
-        tell(news["news"].to_pylist(), hear)
+        news = self.cluster.fetch(self.cluster.sql(f"SELECT news FROM read_log WHERE kind = {NEWS}"))[
+            "news"
+        ].to_pylist()
+        if len(self.parts) > len(self.files) and any(DAMAGED in one for one in news):
+            # One machine reads a damaged file as far as the damage goes, and stretches know nothing of each other.
+            self.parts = parts_of(self.files, cut=False)
+            return self.read(chosen, rejections, progress)
+        tell(news, hear)
         enough(facts, rejections)
         return facts
 

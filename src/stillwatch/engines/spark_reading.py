@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from stillwatch import trace
 from stillwatch.adapters import canonical
 from stillwatch.adapters.choice import adapter_named
 from stillwatch.adapters.contract import LogFile, ReadSettings, Reject, Rejection
+from stillwatch.adapters.stretches import lines_before, stretches
 from stillwatch.engines.spark_rows import spark_schema, to_spark
 from stillwatch.errors import Error
 from stillwatch.kernels.pseudonyms import pseudonyms
@@ -42,11 +43,22 @@ Batches = Iterator[pa.RecordBatch]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of a log, or a stretch of one: the `number`-th part of the `source`-th file."""
+    """A file of a log, or a stretch of one: the `number`-th part of the `source`-th file.
+
+    `before` are the rows before the stretch, None where its lines must be counted to know.
+    """
 
     source: int
     number: int
     file: LogFile
+    before: int | None = 0
+
+    def in_file(self, rejected: list[Rejection]) -> list[Rejection]:
+        """Return what was rejected in a stretch by its lines in the file."""
+        if not rejected or self.before == 0:
+            return rejected
+        before = lines_before(self.file) if self.before is None else self.before
+        return [replace(one, line=one.line + before) for one in rejected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,7 @@ class Sketch:
                 yield _block_rows(block_rows(events, traced, keys))
         except Error as error:
             ended = error
-        yield _news(part, filled, rejected, ended)
+        yield _news(part, filled, part.in_file(rejected), ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,16 @@ class Match:
                 yield pa.RecordBatch.from_arrays(
                     [pa.array(one, kind) for one, kind in zip(found, FOUND.types, strict=True)], schema=FOUND
                 )
+
+
+def parts_of(files: Sequence[LogFile], cut: bool) -> list[Part]:
+    """Return the parts of a log: whole files, or stretches of those that can be cut."""
+    found = []
+    for source, file in enumerate(files):
+        whole: list[tuple[LogFile, int | None]] = [(file, 0)]
+        for number, (stretch, before) in enumerate(stretches(file, PART_BYTES) if cut else whole):
+            found.append(Part(source, number, stretch, before))
+    return found
 
 
 def bins_of(parts: Sequence[Part]) -> list[list[Part]]:
