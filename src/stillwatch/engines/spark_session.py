@@ -147,7 +147,9 @@ def _session(ask: SparkAsk) -> tuple[SparkSession, bool]:
             session = SparkSession.builder.remote(ask.remote).create()
         else:
             session = _started(ask)
-        for name, value in {**NEEDED, **_settable(ask.conf)}.items():
+        # A session that was started here has the settings already, and some of them can be set only then.
+        settings = NEEDED if active is None and not ask.remote else {**NEEDED, **_settable(ask.conf)}
+        for name, value in settings.items():
             session.conf.set(name, value)
     except (PySparkException, OSError, ImportError) as error:
         raise _not_started(ask, error) from error
