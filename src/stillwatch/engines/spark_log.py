@@ -93,8 +93,7 @@ class SparkLog:
             elif kind == "rejected":
                 rejections(Rejection(*said))
             else:
-                ident, message, hint, where = said
-                raise Error(ident, message, hint=hint, where=where)
+                raise Error.told(*said)
 
         news = self.cluster.fetch(self.cluster.sql(f"SELECT news FROM read_log WHERE kind = {NEWS}"))[
             "news"

@@ -30,7 +30,6 @@ LOCAL = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.memory": "2g",
-    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
 }
 """Of a session that is all on this machine."""
 
@@ -75,7 +74,7 @@ class Cluster:
         except AnalysisException as error:
             raise Error(
                 "no-such-table",
-                "Spark knows no such table",
+                "no table of this name in the catalogs of Spark",
                 hint="name it as CATALOG.DATABASE.TABLE, and set its catalog with --spark-conf",
                 where=name,
             ) from error
@@ -168,7 +167,8 @@ def _started(ask: SparkAsk) -> SparkSession:
     master = ask.master or "local[*]"
     local = master.startswith("local")
     conf = SparkConf().setMaster(master)
-    conf.setAll(list({**QUIET, **(LOCAL if local else {}), **NEEDED, **ask.conf}.items()))
+    here = {**LOCAL, "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1))} if local else {}
+    conf.setAll(list({**QUIET, **here, **NEEDED, **ask.conf}.items()))
     # Spark's own words go nowhere: standard output holds a run's answer, and standard error its progress.
     silent: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     gateway = None if SparkContext._gateway else launch_gateway(conf, silent)
@@ -186,10 +186,10 @@ def _not_started(ask: SparkAsk, error: Exception) -> Error:
         return Error("spark-not-started", "a package that Spark Connect needs is missing", hint=hint, where=where)
     if ask.remote is None and shutil.which("java") is None:
         hint = "install Java 17 or later, or set JAVA_HOME where it is"
-        return Error("spark-not-started", "Spark needs Java, and none was found", hint=hint, where=where)
+        return Error("spark-not-started", "no Java was found, and Spark needs it", hint=hint, where=where)
     return Error(
         "spark-not-started",
-        f"Spark gave no session: {type(error).__name__}",
+        f"no session could be had from Spark: {type(error).__name__}",
         hint="see that the address is right and the cluster is up; --spark-conf sets what Spark needs to know",
         where=where,
     )

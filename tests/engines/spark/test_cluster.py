@@ -92,7 +92,7 @@ def test_an_address_where_nothing_is_ends_the_run_with_a_way_out(tmp_path: Path)
     without_java = {**environment(), "PATH": str(Path(sys.executable).parent), "JAVA_HOME": ""}
     done = subprocess.run(command(tmp_path), capture_output=True, text=True, env=without_java, check=False)
     assert done.returncode == 1
-    assert "stillwatch: error: Spark needs Java" in done.stderr
+    assert "stillwatch: error: no Java was found" in done.stderr
     assert "stillwatch: hint: install Java" in done.stderr
     assert not (tmp_path / "spark").exists()
 
