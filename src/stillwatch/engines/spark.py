@@ -163,7 +163,7 @@ class Spark:
             task = Hold(candidates[start : start + HELD_ROWS], ACCOUNTS_MIN)
             held = self._cluster.map(calls, task, HELD).repartition("value")
             shared = self._cluster.keep("shared", self._cluster.map(held, MergeHeld(ACCOUNTS_MIN), SHARED))
-            _fits(shared.count() + sum(map(len, found)), SHARED_MAX, "shingles that accounts share")
+            fits(shared.count() + sum(map(len, found)), SHARED_MAX, "shingles that accounts share")
             found.append(self._cluster.fetch(shared))
         return group_shingles(*shared_in(pa.concat_tables(found)))
 
@@ -181,13 +181,13 @@ class Spark:
         second = self._cluster.map(_by_part(first, bits), SiftSecond(bits, ACCOUNTS_MIN), VALUES)
         found = self._cluster.keep("candidates", second)
         count = self._cluster.fetch(self._cluster.sql("SELECT coalesce(sum(count), 0) AS count FROM candidates"))
-        _fits(count["count"][0].as_py(), CANDIDATES_MAX, "shingles that many calls carry")
+        fits(count["count"][0].as_py(), CANDIDATES_MAX, "shingles that many calls carry")
         return values_in(self._cluster.fetch(found))
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Make, for each call of each family, what the families' digests need."""
         moved = self._ask("MOVED_CALLS")["event_key"]
-        _fits(len(moved), MOVED_MAX, "calls with reasoning blocks of others")
+        fits(len(moved), MOVED_MAX, "calls with reasoning blocks of others")
         calls = self._cluster.sql(f"SELECT {', '.join(MEMBER_COLUMNS)}, shingles FROM traces")
         task = Assign(families, blocks, moved.astype(np.uint64))
         self._cluster.keep("assigned", self._cluster.map(calls, task, MEMBERS))
@@ -217,7 +217,7 @@ class Spark:
         self._cluster.keep("account_variety", self._statement("ACCOUNT_VARIETY"))
         for name in ("held_values", "family_members"):
             frame = self._cluster.keep(name, self._statement(name.upper()))
-            _fits(frame.count(), ACCOUNT_ROWS_MAX, "accounts of tested families")
+            fits(frame.count(), ACCOUNT_ROWS_MAX, "accounts of tested families")
             self._hand_over(name, [self._cluster.fetch(frame)])
         wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
@@ -234,7 +234,7 @@ class Spark:
         kept = np.array([share_of(int(count)) for count in calls], dtype=np.int64)
         self._thinned = {int(family) for family in families[kept < THINNING]}
         rows = np.minimum(calls, PANEL_CALLS_MAX)
-        _fits(int(rows.sum()), PANEL_ROWS_MAX, "calls of tested families")
+        fits(int(rows.sum()), PANEL_ROWS_MAX, "calls of tested families")
         columns = ", ".join(dict.fromkeys(("family", *PANEL_COLUMNS, *EVENT_COLUMNS)))
         part = np.cumsum(rows) // PART_ROWS_MAX
         yield self._cluster.fetch(self._cluster.sql(f"SELECT {columns} FROM panel_calls LIMIT 0"))
@@ -268,7 +268,7 @@ class Spark:
             return
         calls = self._cluster.sql(f"SELECT {listed} FROM panel_calls WHERE family = {family}")
         close = self._cluster.keep("close_calls", self._cluster.map(calls, OnPanelCalls(work), spark_schema(CLOSE)))
-        _fits(close.count(), CLOSE_ROWS_MAX, "calls of one family that looks coordinated")
+        fits(close.count(), CLOSE_ROWS_MAX, "calls of one family that looks coordinated")
         yield self._cluster.fetch(close)
 
     def flagged_events(self, read: ReadFacts, flagged: Flagged) -> Iterator[pa.RecordBatch]:
@@ -291,7 +291,7 @@ class Spark:
                 "SELECT f.family, f.account_key, n.group_id, f.calls FROM family_accounts f JOIN names n USING (family)"
             ),
         )
-        _fits(frame.count(), ACCOUNT_ROWS_MAX, "accounts of listed families")
+        fits(frame.count(), ACCOUNT_ROWS_MAX, "accounts of listed families")
         self._hand_over("considered", [self._cluster.fetch(frame)])
         return self._small.batches(
             "SELECT account_key, group_id, calls FROM considered ORDER BY account_key, group_id", ROWS_WRITTEN
@@ -304,7 +304,8 @@ _ITEM = f"(pmod(item_key, {THINNING}) + CASE WHEN item_key < 0 THEN {MODULUS_OVE
 """An item's key, taken as unsigned, modulo THINNING."""
 
 
-def _fits(rows: int, rows_max: int, what: str) -> None:
+def fits(rows: int, rows_max: int, what: str) -> None:
+    """Raise Error `too-large-for-driver` where the driver would have to take too many rows."""
     if rows > rows_max:
         raise Error(
             "too-large-for-driver",

@@ -33,6 +33,9 @@ LOCAL = {
 }
 """Of a session that is all on this machine."""
 
+AWAY = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"}
+"""Of a session whose work is done elsewhere: the driver only plans, and is done before it pays to compile it well."""
+
 NEEDED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "32768",
@@ -114,13 +117,17 @@ class Cluster:
 def open_cluster(ask: SparkAsk) -> Iterator[Cluster]:
     """Open a session where a run asks for it; one that is already there in this process is used and left as it is.
 
-    Raises:  Error `missing-extra`, `spark-not-started`.
+    Raises:  Error `missing-extra`, `spark-not-started`; `spark-failed` where the cluster gives a run up.
     """
     session, own = _session(ask)
     cluster = Cluster(session)
+    from pyspark.errors import PySparkException
+
     try:
         yield cluster
         cluster.close()
+    except PySparkException as error:
+        raise _failed(error) from error
     finally:
         if own:
             session.stop()
@@ -128,7 +135,6 @@ def open_cluster(ask: SparkAsk) -> Iterator[Cluster]:
 
 def _session(ask: SparkAsk) -> tuple[SparkSession, bool]:
     try:
-        import pyspark
         from pyspark.errors import PySparkException
         from pyspark.sql import SparkSession
     except ImportError as error:
@@ -137,7 +143,6 @@ def _session(ask: SparkAsk) -> tuple[SparkSession, bool]:
             "--engine spark needs PySpark, which is not installed",
             hint="pip install 'stillwatch[spark]'",
         ) from error
-    assert pyspark
     active = None if ask.remote else SparkSession.getActiveSession()
     try:
         if active is not None:
@@ -167,16 +172,27 @@ def _started(ask: SparkAsk) -> SparkSession:
     master = ask.master or "local[*]"
     local = master.startswith("local")
     conf = SparkConf().setMaster(master)
-    here = {**LOCAL, "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1))} if local else {}
+    here = {**LOCAL, "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1))} if local else AWAY
     conf.setAll(list({**QUIET, **here, **NEEDED, **ask.conf}.items()))
     # Spark's own words go nowhere: standard output holds a run's answer, and standard error its progress.
     silent: Any = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    gateway = None if SparkContext._gateway else launch_gateway(conf, silent)
+    launch: Any = launch_gateway
+    gateway = None if SparkContext._gateway else launch(conf, silent)
     context = SparkContext(conf=conf, gateway=gateway)
     if local or "spark.pyspark.python" in ask.conf:
         # The workers of this machine run what runs here, and not the first Python on the path.
         context.pythonExec = ask.conf.get("spark.pyspark.python", sys.executable)
     return SparkSession(context)
+
+
+def _failed(error: Exception) -> Error:
+    # The text of what Spark says may quote a row, so it is only looked at.
+    lacking = "No module named 'stillwatch" in str(error)
+    return Error(
+        "spark-failed",
+        "the workers have no stillwatch installed" if lacking else f"the cluster gave up: {type(error).__name__}",
+        hint="docs/spark.md says what workers need" if lacking else "the logs of Spark's driver and executors say why",
+    )
 
 
 def _not_started(ask: SparkAsk, error: Exception) -> Error:
