@@ -42,6 +42,10 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
 rejected-max: a share. sampled-weight: 1 / sampling rate. seed: fits the signed 64 bits of every engine."""
 
 
+MAPPINGS = frozenset({"fields", "spark_conf"})
+"""Settings of names and values: a part of the file, an option that may be repeated, and no variable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What a person can set once for every run of one log."""
@@ -59,13 +63,16 @@ class Settings:
     body_root: str | None = None
     companions: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+    spark_master: str | None = None
+    spark_remote: str | None = None
+    spark_conf: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(path: Path | None, environment: Mapping[str, str], options: Mapping[str, object]) -> Settings:
     """Merge a settings file, the environment and a command's options, each checked the same way.
 
     `options` holds what was given on the command line; None and the empty tuple stand for what was not.
-    `fields` of the file and of the command are joined, the command's first.
+    The mappings (MAPPINGS) of the file and of the command are joined, the command's first.
 
     Raises:  Error `no-such-config`, `config-not-toml`, `unknown-setting`, `unknown-column`, `wrong-setting`.
     """
@@ -74,8 +81,8 @@ def load(path: Path | None, environment: Mapping[str, str], options: Mapping[str
         merged.update(_checked(_read_toml(path), str(path)))
     merged.update(_checked(_from_environment(environment), "environment"))
     given = {name: value for name, value in options.items() if value not in (None, ())}
-    if "fields" in given:
-        given["fields"] = {**_mapping(merged.get("fields")), **_mapping(given["fields"])}
+    for name in MAPPINGS & given.keys():
+        given[name] = {**_mapping(merged.get(name)), **_mapping(given[name])}
     merged.update(_checked({_spelling(name): value for name, value in given.items()}, "command line"))
     return Settings(**merged)  # type: ignore[arg-type]  # _checked converted each value to its field's type
 

@@ -21,5 +21,10 @@ class Error(Exception):
         self.hint = hint
         self.where = where
 
+    @classmethod
+    def told(cls, ident: str, message: str, hint: str, where: str) -> Error:
+        """Return an error that another process met, from what it told of it."""
+        return cls(ident, message, hint=hint, where=where)
+
     def __str__(self) -> str:
         return f"{self.message} ({self.where})" if self.where else self.message

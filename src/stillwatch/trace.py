@@ -110,6 +110,9 @@ and all, and of the reasoning blocks presented with it. topic: a bit for each bu
 phrases: classes of `kernels.intent`. source: the position of the file in this run, used only to look at flagged calls
 again; it reaches no digest."""
 
+CONTENT_ORDER = (*(name for name in TRACE_SCHEMA.names if name not in ("source", "event_key")), "source")
+"""By these, in this order, one of several rows with the same event id is chosen."""
+
 BLOCK_SCHEMA = pa.schema(
     [
         pa.field("block_key", pa.uint64(), nullable=False),

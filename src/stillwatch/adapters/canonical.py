@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,9 +58,25 @@ def _read_json(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterato
 
 
 def _read_parquet(file: LogFile, settings: ReadSettings, reject: Reject) -> Iterator[pa.RecordBatch]:
-    source_of = {name: settings.fields.get(name, name) for name in EVENT_SCHEMA.names}
+    batches = parquet_batches(file, tuple(sources(settings).values()), settings.batch_rows, reject)
+    return conformed(batches, file, settings, reject)
+
+
+def sources(settings: ReadSettings) -> dict[str, str]:
+    """Return each canonical column with the name by which a table has it."""
+    return {name: settings.fields.get(name, name) for name in EVENT_SCHEMA.names}
+
+
+def conformed(
+    batches: Iterable[pa.RecordBatch], file: LogFile, settings: ReadSettings, reject: Reject
+) -> Iterator[pa.RecordBatch]:
+    """Yield the events in batches of somebody's table, whose rows are numbered from 1.
+
+    Raises: Error wrong-column-type.
+    """
+    source_of = sources(settings)
     conform = Conform(file, EVENT_SCHEMA, EVENT_REQUIRED, reject, {"request_model": settings.model_default})
-    for batch in parquet_batches(file, tuple(source_of.values()), settings.batch_rows, reject):
+    for batch in batches:
         present = [name for name, source in source_of.items() if source in batch.schema.names]
         named = pa.RecordBatch.from_arrays([batch.column(source_of[name]) for name in present], present)
         events = conform(named)

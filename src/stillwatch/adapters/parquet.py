@@ -15,9 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from stillwatch.adapters.contract import LogFile, Reject, Rejection
-from stillwatch.adapters.streams import CHUNK_BYTES, is_packed, open_stream, unreadable
-
-PARQUET_MAGIC = b"PAR1"
+from stillwatch.adapters.streams import CHUNK_BYTES, PARQUET_MAGIC, is_packed, open_stream, unreadable
 
 DAMAGE = (pa.ArrowException, EOFError, zlib.error, gzip.BadGzipFile)
 """What reading a cut or damaged file raises; Arrow also raises OSError, then without an errno."""
@@ -82,6 +80,23 @@ def parquet_columns(file: LogFile) -> tuple[str, ...]:
         return ()
 
 
+def row_groups(file: LogFile) -> list[tuple[int, int]]:
+    """Return the rows and bytes of each row group, none if the file is damaged.
+
+    Raises: Error input-vanished, input-unreadable.
+    """
+    try:
+        with open_parquet(file) as parquet:
+            groups = [parquet.metadata.row_group(at) for at in range(parquet.num_row_groups)]
+            return [(group.num_rows, group.total_byte_size) for group in groups]
+    except DAMAGE:
+        return []
+    except OSError as error:
+        if error.errno is not None:
+            raise unreadable(file, error) from error
+        return []
+
+
 def parquet_batches(file: LogFile, columns: Sequence[str], batch_rows: int, reject: Reject) -> Iterator[pa.RecordBatch]:
     """Yield those of `columns` that the file has, at most `batch_rows` rows or TEXT_BYTES_MAX at a time.
 
@@ -94,7 +109,7 @@ def parquet_batches(file: LogFile, columns: Sequence[str], batch_rows: int, reje
     try:
         with open_parquet(file) as parquet:
             wanted = [name for name in columns if name in parquet.schema_arrow.names]
-            for group in range(parquet.num_row_groups):
+            for group in range(*(file.span or (0, parquet.num_row_groups))):
                 step = _rows_that_fit(parquet.metadata.row_group(group), batch_rows)
                 for batch in parquet.iter_batches(step, row_groups=[group], columns=wanted):
                     for part in _split(batch):

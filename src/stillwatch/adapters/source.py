@@ -43,6 +43,8 @@ LINE_BYTES_MAX = 16 * 2**20
 LEAD_BYTES = 64
 """Enough to tell the layout of a file of JSON."""
 
+SPREAD = rb"\s*(\[|\{[ \t\r]*\n)"  # how a file begins whose values are not one a line
+
 HEAD_RECORDS_MAX = 32
 HEAD_BYTES_MAX = 2**20
 """Enough to recognise a dialect; reading goes on past it only while nothing at all could be decoded."""
@@ -257,7 +259,7 @@ def _texts(file: LogFile, stream: _Readable, reject: Reject) -> Iterator[tuple[i
         lead, chunks = b"", chunks_of(stream)
         while len(lead) < LEAD_BYTES and (chunk := next(chunks, None)) is not None:
             lead += chunk
-        spread = re.match(rb"\s*(\[|\{[ \t\r]*\n)", lead)
+        spread = file.span is None and re.match(SPREAD, lead)
         chunks = itertools.chain([lead], chunks)
         for line, text in _spread_texts(chunks) if spread else numbered_lines(chunks):
             if text is None:

@@ -19,6 +19,7 @@ CHUNK_BYTES = 2**20
 """One read. Larger gains nothing; smaller costs a call per few lines."""
 
 GZIP_MAGIC = b"\x1f\x8b"
+PARQUET_MAGIC = b"PAR1"
 ZSTD_MAGICS = (b"\x28\xb5\x2f\xfd", *(bytes([n]) + b"\x2a\x4d\x18" for n in range(0x50, 0x60)))
 """A zstd frame, or one of the sixteen skippable frames with which a seekable file may begin."""
 
@@ -74,6 +75,8 @@ def open_stream(file: LogFile) -> BinaryIO:
     except OSError as error:
         raw.close()
         raise unreadable(file, error) from error
+    if file.span is not None and magic != PARQUET_MAGIC:
+        return cast(BinaryIO, _Lines(raw, *file.span))
     if magic.startswith(GZIP_MAGIC):
         return cast(BinaryIO, _Gzip(raw))
     if magic in ZSTD_MAGICS:
@@ -107,6 +110,49 @@ class _Metered:
         got: bytes = self._raw.read(size)
         self._on_read(len(got))
         return got
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+
+class _Lines:
+    """The lines that begin in a stretch of a stream's bytes; all else is the stream's own."""
+
+    def __init__(self, raw: Any, first: int, end: int) -> None:
+        self._raw = raw
+        self._open = False
+        start = first
+        if first:
+            # The stretch before this one has the line that goes on into it.
+            start = first - 1
+            raw.seek(start)
+            while chunk := raw.read(CHUNK_BYTES):
+                found = chunk.find(b"\n")
+                start += found + 1 if found >= 0 else len(chunk)
+                if found >= 0:
+                    break
+            raw.seek(start)
+        self._left = end - start
+
+    def read(self, size: int = -1) -> bytes:
+        wanted = CHUNK_BYTES if size < 0 else size
+        if self._left > 0:
+            got: bytes = self._raw.read(min(wanted, self._left))
+            self._left = self._left - len(got) if got else 0
+            self._open = bool(got) and not got.endswith(b"\n")
+            return got
+        if not self._open:
+            return b""
+        rest: bytes = self._raw.read(wanted)
+        found = rest.find(b"\n")
+        self._open = bool(rest) and found < 0
+        return rest if found < 0 else rest[: found + 1]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)

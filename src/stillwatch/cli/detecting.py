@@ -35,9 +35,17 @@ DEFAULT_WINDOW = "30d"
 
 def mapped_fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
     """Read the values of --field as columns and paths."""
+    return _mapped(values, "expected COLUMN=PATH, for example account_id=tenant.id")
+
+
+def _spark_conf(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    return _mapped(values, "expected NAME=VALUE, for example spark.executor.memory=8g")
+
+
+def _mapped(values: tuple[str, ...], expected: str) -> dict[str, str] | None:
     mapped = dict(value.partition("=")[::2] for value in values)
-    if not all(column and path for column, path in mapped.items()):
-        raise click.BadParameter("expected COLUMN=PATH, for example account_id=tenant.id")
+    if not all(name and value for name, value in mapped.items()):
+        raise click.BadParameter(expected)
     return mapped or None
 
 
@@ -54,7 +62,10 @@ def mapped_fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]
     metavar="DIALECT",
     help="auto or a dialect that `stillwatch formats` lists. [default: auto]",
 )
-@click.option("--engine", type=click.Choice(("embedded",)), help="Where the run happens. [default: embedded]")
+@click.option("--engine", type=click.Choice(("embedded", "spark")), help="Where the run happens. [default: embedded]")
+@click.option("--spark-master", metavar="URL", help="Spark's master. [default: this machine]")
+@click.option("--spark-remote", metavar="URL", help="A Spark Connect server, such as sc://host.")
+@many("--spark-conf", metavar="NAME=VALUE", callback=_spark_conf, help="A setting of Spark; may be repeated.")
 @click.option("--fdr", type=float, help="False-discovery rate of the campaigns. [default: 0.05]")
 @click.option("--seed", type=int, help="Seed of every random choice. [default: 0]")
 @click.option("--calibration", metavar="FILE", help="Honest families to compare with. [default: the shipped ones]")
@@ -106,7 +117,8 @@ def detect(
 ) -> int:
     """Find the campaigns in logs, or in a store that `stillwatch ingest` keeps.
 
-    EVENTS are files, folders, globs or URLs of one log; with --store there are none.
+    EVENTS are files, folders, globs or URLs of one log; on Spark also tables, such as spark:lake.logs.calls. With
+    --store there are none.
 
     Exit status: 0 the run finished, whatever it found; 1 it could not; 2 wrong usage.
 
@@ -161,7 +173,7 @@ def request_of(
     """Return what a run is asked, from settings that every source has been merged into."""
     from stillwatch.adapters.contract import ReadSettings
     from stillwatch.adapters.source import list_files
-    from stillwatch.engines.contract import RunRequest
+    from stillwatch.engines.contract import RunRequest, SparkAsk
     from stillwatch.pseudonym import UNKEYED
 
     return RunRequest(
@@ -184,6 +196,7 @@ def request_of(
         calibration=Path(settings.calibration) if settings.calibration else None,
         semantic=Path(settings.semantic) if settings.semantic else None,
         force=force,
+        spark=SparkAsk(settings.spark_master, settings.spark_remote, settings.spark_conf),
     )
 
 

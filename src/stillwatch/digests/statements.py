@@ -14,6 +14,14 @@ REPEATED_EVENTS = """
 SELECT event_key FROM traces WHERE event_key % {parts} = {part} GROUP BY event_key HAVING count(*) > 1
 """
 
+KEPT_EVENTS = """
+SELECT {columns} FROM traces ANTI JOIN repeated USING (event_key) WHERE event_key % {parts} = {part}
+UNION ALL
+SELECT {columns} FROM traces SEMI JOIN repeated USING (event_key) WHERE event_key % {parts} = {part}
+QUALIFY row_number() OVER (PARTITION BY event_key ORDER BY {ordered}) = 1
+"""
+"""One row of each event id: of the table `repeated`, the first by time and then by content."""
+
 LOG_FACTS = """
 SELECT sum(calls) AS events, count(*) AS accounts, min(first_us) AS first_us, max(last_us) AS last_us FROM (
     SELECT count(*) AS calls, min(time_us) AS first_us, max(time_us) AS last_us FROM traces GROUP BY account_key
@@ -111,6 +119,9 @@ SELECT b.event_key, min(f.presenter_key) AS taker_key FROM blocks b JOIN foreign
 WHERE b.presented = 0 GROUP BY b.event_key
 """
 """The calls that were issued such blocks, and who presented them."""
+
+MOVED_CALLS = "SELECT event_key FROM foreign_calls UNION SELECT event_key FROM taken_calls ORDER BY event_key"
+"""The calls of both sorts: at them a reasoning block passed from one owner to another."""
 
 OWNERS = "SELECT count(*) AS owners FROM (SELECT DISTINCT owner_key FROM account_facts)"
 
@@ -226,3 +237,5 @@ PANEL_CALLS = """
 SELECT c.*, coalesce(f.issuer_key, 0) AS issuer_key, coalesce(t.taker_key, 0) AS taker_key
 FROM collected c LEFT JOIN foreign_calls f USING (event_key) LEFT JOIN taken_calls t USING (event_key)
 """
+
+PANEL_SIZES = "SELECT family, count(*) AS calls FROM panel_calls GROUP BY family"

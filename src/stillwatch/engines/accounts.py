@@ -44,6 +44,9 @@ ACCOUNT_ROWS_SCHEMA = pa.schema(
 )
 """facts: how many columns of the account's row are filled."""
 
+GREATEST_FIRST = ", ".join(f"{name} DESC" for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts"))
+"""The order among rows of one account that have as many facts."""
+
 
 def write_account_rows(batches: Iterable[pa.RecordBatch], path: Path, secret: bytes) -> set[str]:
     """Write account facts as pseudonyms, times (microseconds, -1 unknown) and codes; return the columns that any fills.

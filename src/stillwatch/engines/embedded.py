@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
 import numpy as np
@@ -18,13 +18,19 @@ import pyarrow.parquet as pq
 from stillwatch import trace
 from stillwatch.campaign.families import Families, group_shingles
 from stillwatch.digests import statements
-from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA, programme_tenths
+from stillwatch.engines import whole_log
+from stillwatch.engines.accounts import GREATEST_FIRST
 from stillwatch.engines.blocks import Blocks, LogFacts
+from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls, Read
+from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
 from stillwatch.engines.parts import CODEC, PartFiles
 from stillwatch.engines.reading import BLOCKS, IN_FLIGHT_MAX
 from stillwatch.engines.shingles import PACKED_SCHEMA, shared_shingles, shingle_rows
 from stillwatch.kernels.sharing import assign_groups, directory
 from stillwatch.signals.contract import Population
+
+if TYPE_CHECKING:
+    from stillwatch.engines.output import Flagged
 
 MEMORY_MAX = "500MB"
 """DuckDB's share of the 2 GB ceiling; the shingle table takes 256 MiB and the interpreter with Arrow the rest."""
@@ -46,19 +52,12 @@ PART_ROWS_MAX = 4_000_000
 
 PASS_ROWS = 32_768
 
-ROWS_WRITTEN = 131_072
-"""Rows of one row group of what a run writes."""
 
-MODELS_MAX = 16
-"""Models whose adoption is followed: what comes after them has too few calls to have a curve."""
+class Tables:
+    """Tables of one run in DuckDB, spilled into `work`: all of them, or the small end that another engine hands on."""
 
-
-class Embedded:
-    """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
-
-    def __init__(self, work: Path, table: np.ndarray) -> None:
+    def __init__(self, work: Path) -> None:
         self._work = work
-        self._table = table
         self._base = duckdb.connect(
             str(work / "digests.duckdb"),
             config={
@@ -69,10 +68,7 @@ class Embedded:
         )
         # Its own bar goes to standard output, where a run's answer belongs.
         self._base.execute("SET enable_progress_bar = false")
-        self._trace_files = sorted(work.glob("traces-*.parquet"))
         self.saturated: dict[str, int] = {}
-        self._view("traces", self._trace_files)
-        self._view("blocks", [work / BLOCKS])
 
     def __enter__(self) -> Self:
         return self
@@ -108,6 +104,31 @@ class Embedded:
         """Return the first row of a statement."""
         return self._base.execute(statement).fetchall()[0]
 
+    def table(self, statement: str) -> pa.Table:
+        """Return a statement's rows."""
+        return self._base.sql(statement).to_arrow_table()
+
+    def batches(self, statement: str, rows: int = PASS_ROWS) -> pa.RecordBatchReader:
+        """Return a statement's rows, a batch of `rows` at a time."""
+        return self._base.sql(statement).to_arrow_reader(rows)
+
+    def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
+        """Return the rows of a Parquet file of exchanges, ordered by event."""
+        return self.batches(
+            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
+        )
+
+
+class Embedded(Tables):
+    """One run's digests. `work` holds `traces-*.parquet` and all that is made of them."""
+
+    def __init__(self, work: Path, table: np.ndarray) -> None:
+        super().__init__(work)
+        self._table = table
+        self._trace_files = sorted(work.glob("traces-*.parquet"))
+        self._view("traces", self._trace_files)
+        self._view("blocks", [work / BLOCKS])
+
     def drop_repeats(self, rows: int) -> int:
         """Keep one row of each event id, the first by time and then by content; return how many went."""
         parts = rows // DEDUPE_ROWS_MAX + 1
@@ -116,18 +137,14 @@ class Embedded:
             self._base.execute("INSERT INTO repeated " + statements.REPEATED_EVENTS.format(parts=parts, part=part))
         if not self.row("SELECT count(*) FROM repeated")[0]:
             return 0
-        ordered = ", ".join(name for name in trace.TRACE_SCHEMA.names if name not in ("source", "event_key"))
-        columns = ", ".join(trace.TRACE_SCHEMA.names)
+        columns = {"columns": ", ".join(trace.TRACE_SCHEMA.names), "ordered": ", ".join(trace.CONTENT_ORDER)}
         kept = []
         for part in range(parts):
             path = self._work / f"once-{part:05d}.parquet"
+            statement = statements.KEPT_EVENTS.format(**columns, parts=parts, part=part)
             self._base.execute(
-                f"COPY (SELECT {columns} FROM traces WHERE event_key % {parts} = {part} "
-                "AND event_key NOT IN (SELECT event_key FROM repeated) UNION ALL "
-                f"SELECT {columns} FROM traces SEMI JOIN repeated USING (event_key) "
-                f"WHERE event_key % {parts} = {part} "
-                f"QUALIFY row_number() OVER (PARTITION BY event_key ORDER BY {ordered}, source) = 1) "
-                f"TO {_quoted(path)} (FORMAT parquet, COMPRESSION {CODEC}, ROW_GROUP_SIZE {PASS_ROWS})"
+                f"COPY ({statement}) TO {_quoted(path)} "
+                f"(FORMAT parquet, COMPRESSION {CODEC}, ROW_GROUP_SIZE {PASS_ROWS})"
             )
             kept.append(path)
         for file in self._trace_files:
@@ -136,19 +153,17 @@ class Embedded:
         self._view("traces", kept)
         return rows - self.row("SELECT count(*) FROM traces")[0]
 
+    def _ask(self, name: str, **given: int) -> dict[str, np.ndarray]:
+        return self.numpy(getattr(statements, name).format(**given))
+
     def log_facts(self, duplicates_count: int) -> LogFacts:
-        events, accounts, first, last = self.row(statements.LOG_FACTS)
-        befell = zip(trace.LOSS_FLAGS, self.row(statements.LOG_LOSSES), strict=True)
-        losses = {loss: int(count) for loss, count in sorted(befell) if count}
-        return LogFacts(events, accounts, first, last, duplicates_count, losses)
+        """Return how large the log is."""
+        return whole_log.log_facts(self._ask, duplicates_count)
 
     def add_accounts(self, rows: Path) -> None:
         """Take the accounts' facts (`accounts.write_account_rows`), one row of each."""
         self._view("given_accounts", [rows])
-        columns = ", ".join(
-            f"{name} DESC" for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts")
-        )
-        self.table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=columns))
+        self.table_of("account_rows", statements.ACCOUNT_ROWS.format(columns=GREATEST_FIRST))
         self.table_of("account_calls", statements.ACCOUNT_CALLS)
         self.table_of("account_facts", statements.ACCOUNT_FACTS)
         self._find_foreign_blocks()
@@ -201,34 +216,13 @@ class Embedded:
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
-        schema = pa.schema(
-            [
-                ("family", pa.int32()),
-                ("account_key", pa.uint64()),
-                ("tested", pa.uint8()),
-                ("phrases", pa.uint32()),
-                ("signs", pa.uint8()),
-                ("item_key", pa.uint64()),
-            ]
-        )
-        moved = self.numpy(
-            "SELECT event_key FROM foreign_calls UNION SELECT event_key FROM taken_calls ORDER BY event_key"
-        )["event_key"]
-        members = PartFiles(self._work, "members", schema)
+        moved = self.numpy(statements.MOVED_CALLS)["event_key"]
+        members = PartFiles(self._work, "members", MEMBER_SCHEMA)
 
         def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
-            columns = [
-                pa.array(family),
-                pa.array(batch["account_key"].to_numpy()[rows]),
-                pa.array(blocks.tested(batch["time_us"].to_numpy())[rows]),
-                pa.array(batch["phrases"].to_numpy()[rows]),
-                pa.array(_signs(batch, moved)[rows]),
-                pa.array(batch["item_key"].to_numpy()[rows]),
-            ]
-            members.write(pa.record_batch(columns, schema=schema))
+            members.write(member_rows(batch, rows, family, blocks, moved))
 
-        wanted = ["event_key", "account_key", "time_us", "phrases", "flags", "item_key", "shingles"]
-        over = self._assigned(families, wanted, take)
+        over = self._assigned(families, [*MEMBER_COLUMNS, "shingles"], take)
         members.close()
         if over:
             self.saturated["families_per_call_max"] = over
@@ -278,25 +272,8 @@ class Embedded:
                 file.unlink()
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
-        """Return what is true of the whole log; six stretches make a block."""
-        width = max(1, blocks.width_us // 6)
-        found = self.numpy(statements.BLOCK_CALLS.format(block_us=width))
-        first = facts.first_us // width
-        calls = np.zeros(facts.last_us // width - first + 1, dtype=np.int64)
-        calls[found["block"].astype(np.int64) - first] = found["calls"]
-        tested = blocks.tested((np.arange(len(calls)) + first) * width).astype(bool)
-        models, model_calls = self._model_calls(width, first, len(calls))
-        born = self.numpy(statements.SIGN_UPS)
-        owners = self.row(statements.OWNERS)[0]
-        tenths = programme_tenths(self.numpy(statements.PROGRAMME_TENTHS))
-        return Population(owners, born["created_us"], width, first, calls, tested, models, model_calls, tenths)
-
-    def _model_calls(self, width: int, first: int, stretches: int) -> tuple[np.ndarray, np.ndarray]:
-        found = self.numpy(statements.MODEL_CALLS.format(block_us=width, models_max=MODELS_MAX))
-        models, model = np.unique(found["model_key"], return_inverse=True)
-        calls = np.zeros((len(models), stretches), dtype=np.int64)
-        calls[model, found["block"].astype(np.int64) - first] = found["calls"]
-        return models.astype(np.uint64), calls
+        """Return what is true of the whole log."""
+        return whole_log.population(self._ask, facts, blocks)
 
     def _find_foreign_blocks(self) -> None:
         """List the calls between whose owners a reasoning block passed; a part of the blocks at a time."""
@@ -306,21 +283,28 @@ class Embedded:
         self.table_of("foreign_calls", statements.FOREIGN_CALLS)
         self.table_of("taken_calls", statements.TAKEN_CALLS)
 
-    def table(self, statement: str) -> pa.Table:
-        """Return a statement's rows."""
-        return self._base.sql(statement).to_arrow_table()
-
-    def batches(self, statement: str, rows: int = PASS_ROWS) -> pa.RecordBatchReader:
-        """Return a statement's rows, a batch of `rows` at a time."""
-        return self._base.sql(statement).to_arrow_reader(rows)
-
-    def choose(self, chosen: list[int]) -> None:
-        """Make a table, `chosen`, of the families that are tested."""
+    def collect(self, families: Families, chosen: list[int]) -> None:
+        """Make what panels are made of: see `contract.Engine`. Nothing is kept beside the calls: each is asked once."""
         self._base.register("given_families", pa.table({"family": pa.array(chosen, pa.int32())}))
         self.table_of("chosen", "SELECT family FROM given_families")
         self._base.unregister("given_families")
+        for kind, statement in enumerate(statements.IDENTITIES):
+            self.append_to("identities", statement)
+            self.append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
+        self.table_of("account_variety", statements.ACCOUNT_VARIETY)
+        self._collect_calls(families, chosen)
+        for name in ("HELD_VALUES", "FAMILY_MEMBERS", "PANEL_CALLS", "PANEL_SIZES"):
+            self._base.execute(f"CREATE VIEW {name} AS {getattr(statements, name)}")
 
-    def collect(self, families: Families, chosen: list[int]) -> None:
+    def elsewhere(self, family: int, columns: Sequence[str], work: OnCalls) -> None:
+        """All calls of every chosen family are here."""
+
+    def flagged_events(self, read: Read, flagged: Flagged) -> Iterator[pa.RecordBatch]:
+        """Read again what holds flagged calls."""
+        sources = frozenset(int(source) for source in np.unique(flagged.source))
+        return read.again(sources, flagged.event, flagged.time_us)
+
+    def _collect_calls(self, families: Families, chosen: list[int]) -> None:
         """Write all columns of the chosen families' calls, for the view `collected`."""
         wanted = np.zeros(len(families.size), dtype=bool)
         wanted[chosen] = True
@@ -336,12 +320,6 @@ class Embedded:
         self._assigned(families, PACKED_SCHEMA.names, take)
         panels.close()
         self._view("collected", panels.files)
-
-    def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
-        """Return the rows of a Parquet file of exchanges, ordered by event."""
-        return self.batches(
-            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
-        )
 
     def calls_of(self, accounts: list[int]) -> dict[int, int]:
         """Return how many calls each account made in the whole log."""
@@ -377,15 +355,6 @@ def _row_groups(metadata: pq.FileMetaData) -> Iterator[list[int]]:
         rows += size
     if part:
         yield part
-
-
-def _signs(batch: pa.RecordBatch, moved: np.ndarray) -> np.ndarray:
-    """Return the bits of trace.SIGNS of each call: uint8[n]; at the events `moved`, ascending, a block passed."""
-    refused = (batch["flags"].to_numpy() & np.uint32(trace.FLAG_REFUSED)) != 0
-    event = batch["event_key"].to_numpy()
-    place = np.minimum(np.searchsorted(moved, event), max(len(moved) - 1, 0))
-    replayed = moved[place] == event if len(moved) else np.zeros(len(event), dtype=bool)
-    return np.asarray(refused.astype(np.uint8) | (replayed.astype(np.uint8) << np.uint8(1)))
 
 
 def as_numpy(rows: pa.Table) -> dict[str, np.ndarray]:

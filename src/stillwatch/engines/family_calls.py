@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaign.families import Families
-from stillwatch.digests import statements
 from stillwatch.engines.blocks import Blocks
-from stillwatch.engines.embedded import Embedded, as_numpy
+from stillwatch.engines.contract import Engine
+from stillwatch.engines.embedded import as_numpy
 from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS, Core, FamilyRows, build_panel, closest
 from stillwatch.signals.contract import Panel, Population
 
@@ -31,7 +30,6 @@ class FamilyFile:
     """Rows in order of their families, in a file, so that each family's are read without looking at the others'."""
 
     def __init__(self, path: Path, rows: pa.RecordBatchReader) -> None:
-        self.count: Counter[int] = Counter()
         self._parts: dict[int, list[tuple[int, int, int]]] = {}
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, rows.schema, options=options) as writer:
@@ -40,7 +38,6 @@ class FamilyFile:
                 found = np.unique(batch["family"].to_numpy(), return_index=True, return_counts=True)
                 for family, first, count in zip(*(each.tolist() for each in found), strict=True):
                     self._parts.setdefault(family, []).append((number, first, count))
-                    self.count[family] += count
         self._file = pa.ipc.open_file(pa.OSFile(str(path)))
         self._held: tuple[int, pa.RecordBatch | None] = (-1, None)
 
@@ -68,7 +65,7 @@ class FamilyCalls:
 
     def __init__(
         self,
-        engine: Embedded,
+        engine: Engine,
         families: Families,
         population: Population,
         blocks: Blocks,
@@ -118,20 +115,15 @@ class FamilyCalls:
         return closest({name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {})
 
     def _collect(self, chosen: list[int]) -> None:
-        engine = self._engine
-        engine.choose(chosen)
-        for kind, statement in enumerate(statements.IDENTITIES):
-            engine.append_to("identities", statement)
-            engine.append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
-        engine.table_of("account_variety", statements.ACCOUNT_VARIETY)
-        engine.collect(self._families, chosen)
-        self._held = self._file("held", statements.HELD_VALUES, "kind, value, account_key")
-        self._members = self._file("members-of", statements.FAMILY_MEMBERS, "account_key")
-        calls = f"SELECT {', '.join(COLUMNS)} FROM ({statements.PANEL_CALLS})"
-        self._calls = self._file("calls", calls, "account_key, time_us, event_key")
+        self._engine.collect(self._families, chosen)
+        sizes = self._engine.numpy("SELECT family, calls FROM panel_sizes")
+        self._sizes = dict(zip(sizes["family"].tolist(), sizes["calls"].tolist(), strict=True))
+        self._held = self._file("held_values", "*", "kind, value, account_key")
+        self._members = self._file("family_members", "*", "account_key")
+        self._calls = self._file("panel_calls", ", ".join(COLUMNS), "account_key, time_us, event_key")
 
-    def _file(self, name: str, statement: str, order: str) -> FamilyFile:
-        rows = self._engine.batches(f"SELECT * FROM ({statement}) ORDER BY family, {order}")
+    def _file(self, name: str, columns: str, order: str) -> FamilyFile:
+        rows = self._engine.batches(f"SELECT {columns} FROM {name} ORDER BY family, {order}")
         return FamilyFile(self._engine.place(f"{name}.arrow"), rows)
 
     def _rows(self, family: int, kept: int) -> pa.Table:
@@ -155,19 +147,21 @@ class FamilyCalls:
         return build_panel(rows, self._population, self._blocks, self._available)
 
     def _kept_items(self, families: Sequence[int]) -> int:
-        count = sum(self._calls.count[family] for family in families)
-        if count <= PANEL_CALLS_MAX:
-            return THINNING
-        saturated = self._engine.saturated
-        saturated["panel_calls_max"] = max(saturated.get("panel_calls_max", 0), count)
-        return int(THINNING * PANEL_CALLS_MAX / count)
+        count = sum(self._sizes.get(family, 0) for family in families)
+        if count > PANEL_CALLS_MAX:
+            saturated = self._engine.saturated
+            saturated["panel_calls_max"] = max(saturated.get("panel_calls_max", 0), count)
+        return share_of(count)
 
     def _core_rows(self, family: int) -> dict[str, np.ndarray]:
         """Return the calls of one family that carry its core, and how much of it, read a batch at a time."""
-        core = self._cores[family]
-        kept = []
-        for batch in self._calls.batches(family):
-            rows = core.keep(batch)
-            kept.append(rows.select(EVENT_COLUMNS).append_column("hits", pa.array(core.hits(rows), pa.int16())))
-        found = pa.Table.from_batches(kept)
+        close = self._cores[family].closeness
+        found = self._engine.elsewhere(family, (*EVENT_COLUMNS, "shingles"), close)
+        if found is None:
+            found = pa.concat_tables(close(pa.Table.from_batches([some])) for some in self._calls.batches(family))
         return {name: found[name].to_numpy() for name in found.column_names}
+
+
+def share_of(count: int) -> int:
+    """Return how much of THINNING is kept of so many calls."""
+    return THINNING if count <= PANEL_CALLS_MAX else int(THINNING * PANEL_CALLS_MAX / count)

@@ -20,7 +20,7 @@ import stillwatch
 from stillwatch.campaign.conclusion import Conclusion, Draft
 from stillwatch.campaign.families import Families
 from stillwatch.campaign.judgement import judge_untested
-from stillwatch.engines.embedded import ROWS_WRITTEN, Embedded
+from stillwatch.engines.contract import ROWS_WRITTEN, Engine
 from stillwatch.errors import Error
 from stillwatch.event import TIME
 from stillwatch.finding import Campaign, Group
@@ -189,7 +189,7 @@ def write_accounts(
     drafts: Sequence[Draft],
     idents: list[str],
     names: dict[int, str],
-    engine: Embedded,
+    engine: Engine,
 ) -> None:
     """Write each named or watched account once: under a campaign that names it, else under one that it carries a slice
     of, and of several under the one that most of its calls belong to.
@@ -242,9 +242,7 @@ def write_activity(
     pq.write_table(table.take(order), staged / "activity.parquet")
 
 
-def write_campaigns(
-    staged: Path, flagged: Flagged, drafts: Sequence[Draft], idents: list[str], engine: Embedded
-) -> None:
+def write_campaigns(staged: Path, flagged: Flagged, drafts: Sequence[Draft], idents: list[str], engine: Engine) -> None:
     """Write a line for each campaign, most certain first."""
     lines = []
     for index, draft in enumerate(drafts):
@@ -278,7 +276,7 @@ def write_campaigns(
 def write_groups(
     staged: Path,
     concluded: Conclusion,
-    engine: Embedded,
+    engine: Engine,
     screened: Screened,
     idents: list[str],
 ) -> int:

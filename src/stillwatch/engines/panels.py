@@ -68,6 +68,11 @@ class Core:
         """Return the calls that carry the core."""
         return rows.filter(pa.array(self.hits(rows) >= self.hits_needed))
 
+    def closeness(self, rows: pa.Table) -> pa.Table:
+        """Return EVENT_COLUMNS of the calls that carry the core, and how much of it each carries (`hits`)."""
+        kept = self.keep(rows)
+        return kept.select(EVENT_COLUMNS).append_column("hits", pa.array(self.hits(kept), pa.int16()))
+
 
 def closest(rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return each call once, under the family of which it has the most `hits`; of equals, the smaller family's.

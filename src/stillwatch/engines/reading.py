@@ -129,8 +129,18 @@ class ReadFacts:
         return True
 
     def again(self, sources: frozenset[int], events: np.ndarray, times_us: np.ndarray) -> Iterator[pa.RecordBatch]:
-        """Read the files again that hold flagged calls."""
-        return flagged_batches(self, sources)
+        """Read the files again that hold flagged calls; what was rejected before is passed over in silence."""
+        for source, file in enumerate(self.files):
+            if source in sources:
+                yield from self.adapter.read(file, self.request.read, lambda rejection: None)
+
+    def account_rows(self, given: Path) -> set[str]:
+        """Logs bring no facts of accounts of their own."""
+        return set()
+
+    def facts(self) -> dict[str, object]:
+        """Return what `run.json` says besides: nothing."""
+        return {}
 
 
 def read_log(
@@ -191,7 +201,7 @@ def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
 
 
 def enough(facts: ReadFacts, rejections: Rejections) -> None:
-    """Raise where nothing was read, or too many records were rejected. Raises:  Error."""
+    """Raise an Error where nothing was read, or too many records were rejected."""
     rejected = sum(rejections.counts.values())
     too_many = rejected > facts.request.rejected_max * (rejected + facts.rows)
     nameless = rejections.missing["account_id"]
@@ -221,10 +231,3 @@ def enough(facts: ReadFacts, rejections: Rejections) -> None:
             hint="check --format and --field, or raise --rejected-max",
             where=where,
         )
-
-
-def flagged_batches(read: ReadFacts, sources: frozenset[int]) -> Iterator[pa.RecordBatch]:
-    """Read again the files that hold flagged calls; what was rejected before is passed over in silence."""
-    for source, file in enumerate(read.files):
-        if source in sources:
-            yield from read.adapter.read(file, read.request.read, lambda rejection: None)

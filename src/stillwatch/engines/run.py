@@ -24,15 +24,14 @@ from stillwatch.campaign.screening import screen
 from stillwatch.engines import output
 from stillwatch.engines.accounts import write_account_rows
 from stillwatch.engines.blocks import LogFacts, split_time
-from stillwatch.engines.contract import Observer, Progress, RunOutcome, RunRequest
-from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.contract import Engine, Observer, Progress, Read, RunOutcome, RunRequest, Source
 from stillwatch.engines.exemptions import Granted, without_granted
 from stillwatch.engines.family_calls import FamilyCalls
 from stillwatch.engines.kinship import Kinship
 from stillwatch.engines.memory import keep_no_large_blocks, release
-from stillwatch.engines.reading import ReadFacts, Rejections, read_log
+from stillwatch.engines.reading import Rejections
 from stillwatch.engines.second_look import flagged_calls, look_again
-from stillwatch.engines.stored import StoredFacts, read_store
+from stillwatch.engines.sources import EmbeddedSource, StoredSource
 from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
 from stillwatch.finding import Reach, Skipped
@@ -42,7 +41,7 @@ from stillwatch.signals.contract import Mark, Panel, Population, Signal
 from stillwatch.signals.registry import SIGNALS
 from stillwatch.signals.relay import carriers
 
-ENGINES = ("embedded",)
+ENGINES = ("embedded", "spark")
 
 __all__ = ["ENGINES", "Observer", "Progress", "RunOutcome", "RunRequest", "detect"]
 
@@ -115,13 +114,20 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
             "a store keeps no texts and no codes of what they are about",
             hint="detect on the logs with --semantic, or on the store without it",
         )
+    if request.store is not None and request.engine != "embedded":
+        raise Error(
+            "store-on-one-machine",
+            f"a window of a store is read by the embedded engine, got {request.engine}",
+            hint="leave --engine out, or detect on the logs",
+        )
     if not 0 < request.fdr < 1:
         raise Error("bad-fdr", f"expected a false-discovery rate between 0 and 1, got {request.fdr:g}")
     asked = Asked.of(request)
     keep_no_large_blocks()
     staged = output.stage(request.out, request.force)
     try:
-        count = _run(asked, staged, progress, observer)
+        with _source(asked, staged / output.WORK) as source:
+            count = _run(asked, source, staged, progress, observer)
         shutil.rmtree(staged / output.WORK, ignore_errors=True)
         output.publish(staged, request.out, request.force)
     except BaseException:
@@ -132,17 +138,19 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
     return RunOutcome(request.out, count)
 
 
-def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | None) -> int:
+def _run(asked: Asked, source: Source, staged: Path, progress: Progress, observer: Observer | None) -> int:
     request, stages = asked.request, Stages(progress)
     work = staged / output.WORK
+    files = source.inputs()
     with (staged / "rejected.jsonl").open("w") as stream:
         rejections = Rejections(stream)
-        read = _read(asked, work, rejections, stages)
+        with stages.stage("read", sum(file.size_bytes for file in files) or None) as rows:
+            read = source.read(files, rejections, progress)
+            rows[0] = read.rows
         given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
         filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
-        if isinstance(read, StoredFacts):
-            filled |= read.account_rows(work / "accounts.parquet")
-    with Embedded(work, read.hand_over()) as engine:
+        filled |= read.account_rows(work / "accounts.parquet")
+    with source.engine(read) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
             engine.add_accounts(work / "accounts.parquet")
@@ -194,18 +202,20 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
     return len(concluded.campaigns)
 
 
-def _read(asked: Asked, work: Path, rejections: Rejections, stages: Stages) -> ReadFacts | StoredFacts:
-    """Leave traces and the table of shared shingle slots, from the logs or from the store."""
+@contextmanager
+def _source(asked: Asked, work: Path) -> Iterator[Source]:
+    """Open the engine that a run asks for. Spark's modules are met only where it does."""
     request = asked.request
-    files = list_files(request.events) if request.store is None else []
-    with stages.stage("read", sum(file.size_bytes for file in files) or None) as rows:
-        if request.store is not None:
-            key = key_ident(request.key)
-            read: ReadFacts | StoredFacts = read_store(request, key, work, stages.progress)
-        else:
-            read = read_log(request, files, work, rejections, stages.progress, asked.embedder)
-        rows[0] = read.rows
-    return read
+    if request.store is not None:
+        yield StoredSource(request, work, key_ident(request.key))
+    elif request.engine == "embedded":
+        yield EmbeddedSource(request, work, asked.embedder)
+    else:
+        from stillwatch.engines.spark_log import SparkSource
+        from stillwatch.engines.spark_session import open_cluster
+
+        with open_cluster(request.spark) as cluster:
+            yield SparkSource(cluster, request, work)
 
 
 def _concluded(
@@ -232,7 +242,7 @@ def _reaches(
     return reach(ground, asked.request.seed)
 
 
-def _largest(families: np.ndarray, accounts: np.ndarray, engine: Embedded) -> list[int]:
+def _largest(families: np.ndarray, accounts: np.ndarray, engine: Engine) -> list[int]:
     order = np.lexsort((families, -accounts))
     if len(order) > FAMILIES_TESTED_MAX:
         engine.saturated["families_tested_max"] = len(order)
@@ -302,11 +312,9 @@ def _what_was_asked(asked: Asked) -> dict[str, object]:
     }
 
 
-def _what_was_read(read: ReadFacts | StoredFacts, facts: LogFacts, rejections: Rejections) -> dict[str, object]:
-    # Of a run on logs nothing is said of a store.
-    store = {"store": read.facts()} if isinstance(read, StoredFacts) else {}
+def _what_was_read(read: Read, facts: LogFacts, rejections: Rejections) -> dict[str, object]:
     return {
-        **store,
+        **read.facts(),
         "window": {"start": output.rfc3339(facts.first_us), "end": output.rfc3339(facts.last_us)},
         "events_count": facts.events_count,
         "accounts_count": facts.accounts_count,

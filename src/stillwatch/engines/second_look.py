@@ -12,21 +12,18 @@ import pyarrow.parquet as pq
 
 from stillwatch.campaign.conclusion import NO_DRAFT, Conclusion, Draft
 from stillwatch.engines import output
-from stillwatch.engines.contract import Observer
-from stillwatch.engines.embedded import Embedded
+from stillwatch.engines.contract import Engine, Observer, Read
 from stillwatch.engines.output import Flagged
-from stillwatch.engines.reading import ReadFacts
-from stillwatch.engines.stored import StoredFacts
 from stillwatch.errors import Error
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.tracer import TraceKeys
 
 
 def look_again(
-    engine: Embedded,
+    engine: Engine,
     flagged: Flagged,
     concluded: Conclusion,
-    read: ReadFacts | StoredFacts,
+    read: Read,
     staged: Path,
     observer: Observer | None,
 ) -> tuple[list[str], int]:
@@ -37,7 +34,7 @@ def look_again(
     met = np.zeros(len(flagged.event), dtype=bool)
     found = staged / output.WORK / "found.parquet"
     with pq.ParquetWriter(found, output.EXCHANGE_SCHEMA) as writer:
-        for batch, rows, at in _matches(flagged, met, read):
+        for batch, rows, at in _matches(engine, flagged, met, read):
             keys, first = np.unique(flagged.account[at], return_index=True)
             names.update(zip(keys.tolist(), batch["account_id"].take(pa.array(rows[first])).to_pylist(), strict=True))
             kept = flagged.listed[at]
@@ -104,14 +101,13 @@ def part_of(
 
 
 def _matches(
-    flagged: Flagged, met: np.ndarray, read: ReadFacts | StoredFacts
+    engine: Engine, flagged: Flagged, met: np.ndarray, read: Read
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
     """Yield (batch, its flagged rows, their places in `flagged`), each flagged call once, and mark it in `met`."""
     keys = TraceKeys.derive(read.request.key).identifiers
-    sources = frozenset(int(source) for source in np.unique(flagged.source))
     if not len(flagged.event):
         return
-    for batch in read.again(sources, flagged.event, flagged.time_us):
+    for batch in engine.flagged_events(read, flagged):
         event = pseudonyms(batch["event_id"], keys)
         place = np.minimum(np.searchsorted(flagged.event, event), len(flagged.event) - 1)
         same = (flagged.event[place] == event) & (flagged.time_us[place] == batch["time"].cast(pa.int64()).to_numpy())

@@ -70,7 +70,7 @@ class StoredFacts:
 
     def facts(self) -> dict[str, object]:
         """Return what `run.json` says of the store."""
-        return {"schema_version": STORE_VERSION, "manifest": self.number}
+        return {"store": {"schema_version": STORE_VERSION, "manifest": self.number}}
 
 
 def read_store(request: RunRequest, key_ident: str, traces: Path, progress: Progress) -> StoredFacts:

@@ -110,7 +110,12 @@ def once(calls: pa.Table) -> pa.Table:
     rows = np.flatnonzero(repeated)
     some = calls.take(pa.array(rows))
     names = [name for name in TRACES_SCHEMA.names if name not in ("event_key", "shingles", *BLOCK_LISTS)]
-    columns = [some["event_key"].to_numpy(), *(some[name].to_numpy() for name in names), *shingles_of(some).T]
+    columns = [
+        some["event_key"].to_numpy(),
+        *(some[name].to_numpy() for name in names),
+        *shingles_of(some).byteswap().T,
+    ]
+    # Shingles are compared as bytes, lowest first.
     order = np.lexsort(columns[::-1])
     met = columns[0][order]
     later = np.concatenate([[False], met[1:] == met[:-1]])
