@@ -31,13 +31,13 @@ that another campaign goes on with. merged: most of its accounts are in the camp
 them pass. grown: further accounts were named. ended: no calls for a stated time. resumed: calls again after that."""
 
 MOST = 2
-"""A campaign goes on with a lineage where at least 1/MOST of its accounts were named in it, or of the accounts that were
-named in the lineage last. With a half, each campaign has one lineage that it comes from, but for ties; with less, a
+"""A campaign goes on with a lineage where at least 1/MOST of its accounts were named in it, or of the accounts that
+were named in the lineage last. With a half, each campaign has one lineage that it comes from, but for ties; with less, a
 harness whose accounts are shared by two campaigns would make them one."""
 
 ACCOUNTS_MAX = 4_000_000
-"""Accounts remembered, some 100 MB of state: beyond, the lineages that ended first are forgotten, and begin anew if they
-come back."""
+"""Accounts remembered, some 100 MB of state: beyond, the lineages that ended first are forgotten, and begin anew if
+they come back."""
 
 STATE_BYTES_MAX = 1_000_000_000
 """Several times what ACCOUNTS_MAX accounts take; what is larger is another file."""
@@ -45,7 +45,7 @@ STATE_BYTES_MAX = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One campaign of a run. `accounts` are pseudonyms of those that the run names, or of the carriers where it names none.
+    """One campaign of a run. `accounts` are pseudonyms of those that it names, or of the carriers where it names none.
 
     Units:   first_seen_us and last_seen_us are microseconds since the epoch.
     """
@@ -125,8 +125,8 @@ def advance(
 ) -> tuple[State, tuple[Event, ...]]:
     """Go on by one window: return the next state and the events that lead to it.
 
-    A lineage has ended once `quiet_us` passed between its last call and the window's end, whether the run still found it
-    or not. A window that does not end after the last one was told already and says nothing. The order of `found` and of
+    A lineage has ended once `quiet_us` passed between its last call and the window's end, whether the run still found
+    it or not. A window that does not end after the last one was told already and says nothing. The order of `found` and of
     the accounts does not matter.
     """
     if window_us[1] <= state.until_us:
@@ -200,7 +200,7 @@ class _Step:
         return sorted(links, key=lambda link: (link[0], link[1], own[link[2]]))
 
     def _swallowed(self, lineage_of: Mapping[str, str], own: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-        """Return the lineages that nobody goes on with although most of their accounts are here, and in which campaign."""
+        """Return the lineages that nobody goes on with, and the campaign that most of their accounts are in."""
         holder = {each: name for name in lineage_of for each in own[name]}
         gone = {}
         for lineage_id, lineage in self.lineages.items():
@@ -317,9 +317,8 @@ def _forget(lineages: dict[str, Lineage], accounts: dict[str, str]) -> int:
     for account, lineage_id in accounts.items():
         held[lineage_id].append(account)
     count = 0
-    for lineage_id in sorted(
-        held, key=lambda name: (lineages[name].status == "open", lineages[name].last_seen_us, name)
-    ):
+    ended_first = sorted((lineages[name].status == "open", lineages[name].last_seen_us, name) for name in held)
+    for _, _, lineage_id in ended_first:
         if len(accounts) <= ACCOUNTS_MAX:
             break
         for account in held[lineage_id]:
