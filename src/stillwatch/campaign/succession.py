@@ -32,8 +32,8 @@ them pass. grown: further accounts were named. ended: no calls for a stated time
 
 MOST = 2
 """A campaign goes on with a lineage where at least 1/MOST of its accounts were named in it, or of the accounts that
-were named in the lineage last. With a half, each campaign has one lineage that it comes from, but for ties; with less, a
-harness whose accounts are shared by two campaigns would make them one."""
+were named in the lineage last. With a half, each campaign has one lineage that it comes from, but for ties; with less,
+a harness whose accounts are shared by two campaigns would make them one."""
 
 ACCOUNTS_MAX = 4_000_000
 """Accounts remembered, some 100 MB of state: beyond, the lineages that ended first are forgotten, and begin anew if
@@ -126,8 +126,8 @@ def advance(
     """Go on by one window: return the next state and the events that lead to it.
 
     A lineage has ended once `quiet_us` passed between its last call and the window's end, whether the run still found
-    it or not. A window that does not end after the last one was told already and says nothing. The order of `found` and of
-    the accounts does not matter.
+    it or not. A window that does not end after the last one was told already and says nothing. The order of `found` and
+    of the accounts does not matter.
     """
     if window_us[1] <= state.until_us:
         return state, ()
