@@ -31,11 +31,13 @@ class Dialect:
 class LogFile:
     """One file of a log. `uri` is a local path or any fsspec location.
 
-    `on_read` hears how many bytes each read took from storage, so that a person sees a large file move.
+    `on_read` hears how many bytes each read took from storage, so that a person sees a large file move. `end_bytes` is
+    where reading stops in a file that still grows.
     """
 
     uri: str
     size_bytes: int
+    end_bytes: int | None = None
     on_read: Callable[[int], None] | None = field(default=None, compare=False)
 
 

@@ -47,6 +47,8 @@ def open_raw(file: LogFile) -> BinaryIO:
     fs, path = locate(file.uri)
     try:
         raw = fs.open(path, "rb")
+        if file.end_bytes is not None:
+            raw = _Until(raw, file.end_bytes)
         return cast(BinaryIO, _Metered(raw, file.on_read) if file.on_read else raw)
     except FileNotFoundError as error:
         raise Error(
@@ -106,6 +108,27 @@ class _Metered:
     def read(self, size: int = -1) -> bytes:
         got: bytes = self._raw.read(size)
         self._on_read(len(got))
+        return got
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._raw.close()
+
+
+class _Until:
+    """A stream that ends early; all else is the stream's own."""
+
+    def __init__(self, raw: Any, end: int) -> None:
+        self._raw, self._end = raw, end
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._end - self._raw.tell())
+        got: bytes = self._raw.read(left if size < 0 else min(size, left))
         return got
 
     def __getattr__(self, name: str) -> Any:
