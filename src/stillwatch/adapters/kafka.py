@@ -52,13 +52,15 @@ DEFAULTS: Mapping[str, object] = {"group.id": "stillwatch", "log_level": 0}
 class Taken:
     """Messages of one take. `lines` are their values, each on one line; `places` their partitions and offsets.
 
-    `positions` are the next offsets of the partitions that moved, under the names that the caller keeps them by.
+    `positions` are the next offsets of the partitions that moved, under the names that the caller keeps them by; a
+    `full` take left more behind.
     """
 
     source: str
     lines: tuple[bytes, ...]
     places: tuple[tuple[int, int], ...]
     positions: Mapping[str, int]
+    full: bool
 
     @contextmanager
     def as_file(self) -> Iterator[LogFile]:
@@ -152,7 +154,7 @@ class Topic:
         moved = {self._name(at): offset for at, offset in take.next.items() if offset != (begun[at] or 0)}
         if not moved:
             return None
-        return Taken(self._source, tuple(take.lines), tuple(take.places), moved)
+        return Taken(self._source, tuple(take.lines), tuple(take.places), moved, take.full())
 
     def commit(self, taken: Taken) -> None:
         """Tell the broker how far the group is: to be called once what was taken is durable.
