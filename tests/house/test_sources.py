@@ -18,7 +18,7 @@ FUNCTION_LINES_MAX = 60
 
 DOORS = {
     f"src/stillwatch/cli/{name}.py"
-    for name in ("main", "options", "detecting", "calibrating", "granting", "laboratory", "benching")
+    for name in ("main", "options", "detecting", "calibrating", "granting", "laboratory", "benching", "storing")
 }
 """Only a door prints, exits, or catches what it does not know."""
 

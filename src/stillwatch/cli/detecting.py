@@ -26,8 +26,11 @@ from stillwatch.cli.options import (
 
 if TYPE_CHECKING:
     from stillwatch.engines.contract import RunOutcome, RunRequest
+    from stillwatch.store.window import Window
 
 EXIT_CAMPAIGN = 10
+
+DEFAULT_WINDOW = "30d"
 
 
 def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
@@ -38,7 +41,10 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 
 
 @click.command()
-@click.argument("events", nargs=-1, required=True)
+@click.argument("events", nargs=-1)
+@click.option("--store", metavar="DIR", help="Look at a window of a store instead of logs.")
+@click.option("--window", metavar="LENGTH", help="With --store: how far back, such as 12h, 30d, 8w. [default: 30d]")
+@click.option("--until", metavar="TIME", help="With --store: the window's end. [default: after the newest hour]")
 @many("--accounts", metavar="FILE", help="Account facts; may be repeated.")
 @path("--out", required=True, metavar="DIR", help="Where findings go.")
 @click.option(
@@ -80,6 +86,9 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--fail-on-campaign", is_flag=True, help=f"Exit with {EXIT_CAMPAIGN} where one was found.")
 def detect(
     events: tuple[str, ...],
+    store: str | None,
+    window: str | None,
+    until: str | None,
     accounts: tuple[str, ...],
     out: Path,
     config_file: Path | None,
@@ -94,9 +103,9 @@ def detect(
     fail_on_campaign: bool,
     **options: Any,
 ) -> int:
-    """Find the campaigns in logs.
+    """Find the campaigns in logs, or in a store that `stillwatch ingest` keeps.
 
-    EVENTS are files, folders, globs or URLs of one log.
+    EVENTS are files, folders, globs or URLs of one log; with --store there are none.
 
     Exit status: 0 the run finished, whatever it found; 1 it could not; 2 wrong usage.
 
@@ -107,13 +116,17 @@ def detect(
       stillwatch detect 'spans/*.jsonl' --format otel --field account_id=user.id --out spans-run
       stillwatch detect logs --calibration mine.json --online stream.json --out run --force
       stillwatch detect logs --grants grant.json --grant-key issuer.pub --out run --force
+      stillwatch detect --store store --window 30d --out run --force
       stillwatch detect logs --out run --force --json --no-progress --fail-on-campaign
     """
     from stillwatch.report import terminal
 
+    _one_origin(events, store, window, until)
     settings = config.load(config_file, os.environ, options)
     request = replace(
         request_of(events, accounts, out, settings, force),
+        store=store,
+        window=_window(window, until) if store else None,
         online=online,
         grants=grants,
         grant_keys=grant_keys,
@@ -126,6 +139,19 @@ def detect(
     else:
         terminal.summary(outcome.run_dir, console())
     return EXIT_CAMPAIGN if fail_on_campaign and outcome.campaigns_count else 0
+
+
+def _one_origin(events: tuple[str, ...], store: str | None, window: str | None, until: str | None) -> None:
+    if bool(events) == (store is not None):
+        raise click.UsageError("expected EVENTS, or --store and no EVENTS")
+    if store is None and (window or until):
+        raise click.UsageError("--window and --until need --store")
+
+
+def _window(length: str | None, until: str | None) -> Window:
+    from stillwatch.store.window import Window
+
+    return Window.of(length or DEFAULT_WINDOW, until)
 
 
 def request_of(

@@ -15,6 +15,7 @@ from stillwatch.cli.calibrating import calibrate
 from stillwatch.cli.detecting import detect, explain, formats
 from stillwatch.cli.granting import grant
 from stillwatch.cli.laboratory import demo, simulate
+from stillwatch.cli.storing import ingest, store
 from stillwatch.errors import Error
 
 EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED, EXIT_PIPE = 1, 2, 130, 141
@@ -93,7 +94,7 @@ def completion(shell: str) -> None:
 
 
 @click.group(
-    commands=[detect, explain, calibrate, grant, simulate, demo, bench, formats, completion],
+    commands=[detect, explain, ingest, store, calibrate, grant, simulate, demo, bench, formats, completion],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, prog_name="stillwatch")

@@ -59,6 +59,20 @@ def write_account_rows(batches: Iterable[pa.RecordBatch], path: Path, secret: by
     return filled
 
 
+def best_rows(rows: pa.Table) -> pa.Table:
+    """Return one row of each account, by account: the one that `digests.statements.ACCOUNT_ROWS` takes.
+
+    Taking the best of some and then the best of those and others comes to the same, so a store keeps only these.
+    """
+    ranked = [rows[name].to_numpy() for name in ACCOUNT_ROWS_SCHEMA.names if name not in ("account_key", "facts")]
+    account = rows["account_key"].to_numpy()
+    # Bitwise not turns an order round, for signed and unsigned numbers alike.
+    order = np.lexsort([*(~column for column in reversed(ranked)), ~rows["facts"].to_numpy(), account])
+    account = account[order]
+    first = np.concatenate([[True], account[1:] != account[:-1]])[: len(account)]
+    return rows.take(pa.array(order[first])).combine_chunks()
+
+
 def programme_tenths(found: dict[str, np.ndarray]) -> np.ndarray:
     """Return the rows of `statements.PROGRAMME_TENTHS` as int64[codes, 10], 0 for under ten accounts."""
     tenths = np.zeros((len(CODES["programme"]) + 1, 10), dtype=np.int64)

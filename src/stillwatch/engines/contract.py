@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from stillwatch.adapters.contract import ReadSettings
 from stillwatch.pseudonym import UNKEYED
+from stillwatch.store.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class RunRequest:
 
     `online` is the file of the stream that the run is a window of; `grants` are signed with one of `grant_keys`, and
     `grants_used` are earlier runs whose calls count against them. `power` asks what could have been found.
-    `semantic` is the folder of the model that texts are embedded with.
+    `semantic` is the folder of the model that texts are embedded with. With `store` the calls are those of a store's
+    `window` (the last thirty days where it is None), and `events` is empty.
     """
 
     events: tuple[str, ...]
@@ -40,6 +42,8 @@ class RunRequest:
     power: bool = True
     semantic: Path | None = None
     force: bool = False
+    store: str | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

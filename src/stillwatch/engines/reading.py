@@ -137,6 +137,18 @@ class ReadFacts:
         table, self.table = self.table, np.zeros(0, dtype=np.uint8)
         return table
 
+    @property
+    def dialect(self) -> str:
+        return self.adapter.DIALECT.ident
+
+    @property
+    def has_text(self) -> bool:
+        return True
+
+    def again(self, sources: frozenset[int], events: np.ndarray, times_us: np.ndarray) -> Iterator[pa.RecordBatch]:
+        """Read the files again that hold flagged calls."""
+        return flagged_batches(self, sources)
+
 
 def read_log(
     request: RunRequest,
@@ -182,7 +194,7 @@ def read_log(
         for done in waiting:
             done.result()
     writer.close()
-    _enough(facts, rejections)
+    enough(facts, rejections)
     return facts
 
 
@@ -192,7 +204,8 @@ def _notice(batch: pa.RecordBatch, facts: ReadFacts) -> None:
             facts.filled.add(name)
 
 
-def _enough(facts: ReadFacts, rejections: Rejections) -> None:
+def enough(facts: ReadFacts, rejections: Rejections) -> None:
+    """Raise where nothing was read, or too many records were rejected. Raises:  Error."""
     rejected = sum(rejections.counts.values())
     too_many = rejected > facts.request.rejected_max * (rejected + facts.rows)
     nameless = rejections.missing["account_id"]

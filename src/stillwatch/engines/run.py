@@ -32,6 +32,7 @@ from stillwatch.engines.kinship import Kinship
 from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import ReadFacts, Rejections, read_log
 from stillwatch.engines.second_look import flagged_calls, look_again
+from stillwatch.engines.stored import StoredFacts, read_store
 from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
 from stillwatch.finding import Reach, Skipped
@@ -107,6 +108,12 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
             f"expected an engine of {', '.join(ENGINES)}, got {request.engine}",
             hint="leave --engine out for the embedded engine",
         )
+    if request.store is not None and request.semantic is not None:
+        raise Error(
+            "store-without-codes",
+            "a store keeps no texts and no codes of what they are about",
+            hint="detect on the logs with --semantic, or on the store without it",
+        )
     if not 0 < request.fdr < 1:
         raise Error("bad-fdr", f"expected a false-discovery rate between 0 and 1, got {request.fdr:g}")
     asked = Asked.of(request)
@@ -127,14 +134,13 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
 def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | None) -> int:
     request, stages = asked.request, Stages(progress)
     work = staged / output.WORK
-    files = list_files(request.events)
     with (staged / "rejected.jsonl").open("w") as stream:
         rejections = Rejections(stream)
-        with stages.stage("read", sum(file.size_bytes for file in files)) as rows:
-            read = read_log(request, files, work, rejections, progress, asked.embedder)
-            rows[0] = read.rows
+        read = _read(asked, work, rejections, stages)
         given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
         filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
+        if isinstance(read, StoredFacts):
+            filled |= read.account_rows(work / "accounts.parquet")
     with Embedded(work, read.hand_over()) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
@@ -185,6 +191,20 @@ def _run(asked: Asked, staged: Path, progress: Progress, observer: Observer | No
     if observer:
         observer.finish(staged)
     return len(concluded.campaigns)
+
+
+def _read(asked: Asked, work: Path, rejections: Rejections, stages: Stages) -> ReadFacts | StoredFacts:
+    """Leave traces and the table of shared shingle slots, from the logs or from the store."""
+    request = asked.request
+    files = list_files(request.events) if request.store is None else []
+    with stages.stage("read", sum(file.size_bytes for file in files) or None) as rows:
+        if request.store is not None:
+            key = key_ident(request.key)
+            read: ReadFacts | StoredFacts = read_store(request, key, work, stages.progress)
+        else:
+            read = read_log(request, files, work, rejections, stages.progress, asked.embedder)
+        rows[0] = read.rows
+    return read
 
 
 def _concluded(
@@ -281,8 +301,11 @@ def _what_was_asked(asked: Asked) -> dict[str, object]:
     }
 
 
-def _what_was_read(read: ReadFacts, facts: LogFacts, rejections: Rejections) -> dict[str, object]:
+def _what_was_read(read: ReadFacts | StoredFacts, facts: LogFacts, rejections: Rejections) -> dict[str, object]:
+    # Of a run on logs nothing is said of a store.
+    store = {"store": read.facts()} if isinstance(read, StoredFacts) else {}
     return {
+        **store,
         "window": {"start": output.rfc3339(facts.first_us), "end": output.rfc3339(facts.last_us)},
         "events_count": facts.events_count,
         "accounts_count": facts.accounts_count,
@@ -290,7 +313,7 @@ def _what_was_read(read: ReadFacts, facts: LogFacts, rejections: Rejections) -> 
         "rejected_count": sum(rejections.counts.values()),
         "rejected_by_reason": dict(sorted(rejections.counts.items())),
         "dialect": {
-            "ident": read.adapter.DIALECT.ident,
+            "ident": read.dialect,
             "reason": read.reason,
             "losses": facts.losses,
         },

@@ -15,7 +15,8 @@ from stillwatch.engines import output
 from stillwatch.engines.contract import Observer
 from stillwatch.engines.embedded import Embedded
 from stillwatch.engines.output import Flagged
-from stillwatch.engines.reading import ReadFacts, flagged_batches
+from stillwatch.engines.reading import ReadFacts
+from stillwatch.engines.stored import StoredFacts
 from stillwatch.errors import Error
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.tracer import TraceKeys
@@ -25,7 +26,7 @@ def look_again(
     engine: Embedded,
     flagged: Flagged,
     concluded: Conclusion,
-    read: ReadFacts,
+    read: ReadFacts | StoredFacts,
     staged: Path,
     observer: Observer | None,
 ) -> tuple[list[str], int]:
@@ -44,7 +45,7 @@ def look_again(
             taken = batch.take(pa.array(rows[kept]))
             columns = [taken["event_id"], taken["account_id"], campaign]
             writer.write_batch(pa.record_batch(columns, schema=output.EXCHANGE_SCHEMA))
-            if observer and len(campaign):
+            if observer and read.has_text and len(campaign):
                 observer.add(taken, campaign.to_pylist())
     _all_found(met)
     output.write_exchanges(staged, engine.sorted_exchanges(found))
@@ -103,14 +104,14 @@ def part_of(
 
 
 def _matches(
-    flagged: Flagged, met: np.ndarray, read: ReadFacts
+    flagged: Flagged, met: np.ndarray, read: ReadFacts | StoredFacts
 ) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray]]:
     """Yield (batch, its flagged rows, their places in `flagged`), each flagged call once, and mark it in `met`."""
     keys = TraceKeys.derive(read.request.key).identifiers
     sources = frozenset(int(source) for source in np.unique(flagged.source))
     if not len(flagged.event):
         return
-    for batch in flagged_batches(read, sources):
+    for batch in read.again(sources, flagged.event, flagged.time_us):
         event = pseudonyms(batch["event_id"], keys)
         place = np.minimum(np.searchsorted(flagged.event, event), len(flagged.event) - 1)
         same = (flagged.event[place] == event) & (flagged.time_us[place] == batch["time"].cast(pa.int64()).to_numpy())

@@ -48,6 +48,9 @@ HEAT_ROWS_MAX = 200
 SERIES_MAX = 5
 """Shades that an eye tells apart in a stack; the last one gathers the smaller groups."""
 
+NOT_READ = "the source log was not read a second time"
+NO_TEXT = "the run read a store, which keeps no text; detect on the logs of these hours to see it"
+
 Hours = NDArray[np.int64]
 
 
@@ -187,7 +190,7 @@ def _chapter(run: reading.Run, campaign: Campaign, skeleton: Skeleton | None) ->
         campaign=campaign,
         summary=wording.summary_of(campaign),
         pictures=_pictures(run.directory, campaign.campaign_id),
-        skeleton=skeleton or Skeleton((), 0, 0, "the source log was not read a second time"),
+        skeleton=skeleton or Skeleton((), 0, 0, NO_TEXT if run.facts.store else NOT_READ),
         evidence=wording.by_kind(campaign.evidence),
         counter_evidence=wording.by_kind(campaign.counter_evidence),
         links=tuple(sorted(campaign.links, key=lambda link: (-link.weight_bits, link.pseudonym))[:LINKS_MAX]),

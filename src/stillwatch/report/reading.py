@@ -69,6 +69,13 @@ class Online(msgspec.Struct, frozen=True):
     passed_over: int
 
 
+class StoreRead(msgspec.Struct, frozen=True):
+    """The store that the run read in place of a log."""
+
+    schema_version: int
+    manifest: int
+
+
 class Saturated(msgspec.Struct, frozen=True):
     """A bound that was hit, and what was left out by it."""
 
@@ -101,6 +108,7 @@ class Facts(msgspec.Struct, frozen=True):
     power: tuple[Reach, ...] = ()
     online: Online | None = None
     grants: tuple[str, ...] = ()
+    store: StoreRead | None = None
 
 
 class Audit(msgspec.Struct, frozen=True):
