@@ -90,7 +90,8 @@ class Follower:
         """
         self._store.refresh()
         rows, failed = 0, list[Error]()
-        for turn in (partial(self._look_at_files, now_s, patience_s, report), *self._turns):
+        files: Callable[[], int] = partial(self._look_at_files, now_s, patience_s, report)
+        for turn in (files, *self._turns):
             try:
                 rows += turn()
             except Error as error:
@@ -164,9 +165,7 @@ class Follower:
                 taken.reject_empty(rejections)
                 if any(taken.lines):
                     stream.adapter = stream.adapter or choice.choose([file], self._request.format).adapter
-                    for batch in stream.adapter.read(
-                        file, self._request.read, taken.rejecting(file, rejections)
-                    ):
+                    for batch in stream.adapter.read(file, self._request.read, taken.rejecting(file, rejections)):
                         stream.rows += batch.num_rows
                         yield batch
                 stream.rejected += sum(rejections.counts.values())

@@ -27,9 +27,7 @@ def found_in(run_dir: Path, key: bytes) -> list[Found]:
     none.
     """
     verdicts = pq.read_table(run_dir / "accounts.parquet", columns=["account_id", "verdict"])
-    named = {
-        row["account_id"] for row in verdicts.to_pylist() if row["verdict"] == "campaign"
-    }
+    named = {row["account_id"] for row in verdicts.to_pylist() if row["verdict"] == "campaign"}
     members: defaultdict[str, set[str]] = defaultdict(set)
     activity = pq.read_table(run_dir / "activity.parquet", columns=["campaign_id", "account_id"])
     for row in activity.group_by(["campaign_id", "account_id"]).aggregate([]).to_pylist():
