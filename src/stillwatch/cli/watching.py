@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 @path("--online", metavar="STATE", help="The stream that keeps one rate over all windows.")
 @many("--grants", type=click.Path(path_type=Path), metavar="FILE", help="A signed grant; may be repeated.")
 @many("--grant-key", "grant_keys", type=click.Path(path_type=Path), metavar="FILE", help="An issuer's public key.")
-@click.option("--no-power", is_flag=True, help="Do not ask what could have been found: saves some seconds a window.")
+@click.option("--power", is_flag=True, help="Ask in each run what could have been found: some seconds more a window.")
 @click.option(
     "--format",
     type=click.Choice(("auto", *DIALECTS)),
@@ -79,7 +79,7 @@ def watch(
     online: Path | None,
     grants: tuple[Path, ...],
     grant_keys: tuple[Path, ...],
-    no_power: bool,
+    power: bool,
     once: bool,
     as_json: bool,
     no_progress: bool,
@@ -104,7 +104,7 @@ def watch(
         online=online,
         grants=grants,
         grant_keys=grant_keys,
-        power=not no_power,
+        power=power,
     )
     request = _watch_request(store, sources, settings, run, {name: options[name] for name in own})
     with progress(no_progress) as told:

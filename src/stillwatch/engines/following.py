@@ -25,7 +25,10 @@ from stillwatch.store.closing import close_days, days_due
 from stillwatch.store.store import Store
 
 LOOKS = "files.json"
-REJECTED = "rejected.jsonl"
+REJECTED, REJECTED_EARLIER = "rejected.jsonl", "rejected.earlier.jsonl"
+
+REJECTED_BYTES_MAX = 100_000_000
+"""A million bad records: what is longer is put aside, and what was aside before goes."""
 
 TAKES_MAX = 20
 """Takes of a topic before detection has its turn: ten million calls, what an hour of a large provider brings."""
@@ -89,6 +92,7 @@ class Follower:
         Raises:  Error where a source or the store cannot be read or written.
         """
         self._store.refresh()
+        self._put_rejected_aside()
         rows, failed = 0, list[Error]()
         files: Callable[[], int] = partial(self._look_at_files, now_s, patience_s, report)
         for turn in (files, *self._turns):
@@ -102,6 +106,11 @@ class Follower:
         if failed:
             raise failed[0]
         return rows
+
+    def _put_rejected_aside(self) -> None:
+        listed = self._request.out / REJECTED
+        if listed.exists() and listed.stat().st_size > REJECTED_BYTES_MAX:
+            listed.replace(listed.with_name(REJECTED_EARLIER))
 
     def _look_at_files(self, now_s: float, patience_s: float, report: Callable[[Error], None]) -> int:
         ready = self._looks.look(self._paths, now_s, patience_s)
@@ -140,8 +149,10 @@ class Follower:
             request.key,
         )  # fmt: skip
         outcome = IngestOutcome()
+        self._progress.begin("ingest", sum(file.size_bytes for file in files))
         with (request.out / REJECTED).open("a") as stream:
             fold_files(self._store, asked, files, Rejections(stream), outcome, self._progress)
+        self._progress.end("ingest", 0.0, outcome.events_count)
         return outcome.events_count
 
     def _look_at(self, stream: _Stream) -> int:

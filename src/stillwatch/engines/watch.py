@@ -83,8 +83,8 @@ class Door(Protocol):
     def report(self, error: Error) -> None:
         """Tell what went wrong and did not end the watch."""
 
-    def observer(self) -> Observer:
-        """Return who looks at the flagged calls of the next run."""
+    def observer(self) -> Observer | None:
+        """Return who finishes the next run's directory, if anybody does."""
 
 
 def watch(request: WatchRequest, door: Door, once: bool = False) -> None:
