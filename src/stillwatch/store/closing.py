@@ -188,20 +188,20 @@ def _shares(store: Store, parts: Sequence[Part]) -> Iterator[Share]:
         for batch in read_calls(store.place, part, ["account_key", "time_us"]):
             bucket = (batch["account_key"].to_numpy() >> np.uint64(width)).astype(np.int64)
             np.add.at(counts, (bucket, hours_of(batch) % 24), 1)
-    for first, last, hours in _cuts(counts):
+    for first, last, hours in _cuts(counts, PART_ROWS_MAX):
         yield Share(first << width, ((last + 1) << width) - 1, hours)
 
 
-def _cuts(counts: np.ndarray) -> Iterator[tuple[int, int, tuple[int, int]]]:
+def _cuts(counts: np.ndarray, rows_max: int) -> Iterator[tuple[int, int, tuple[int, int]]]:
     """Yield (first bucket, last bucket, hours) that together hold every counted call once."""
     totals = counts.sum(axis=1)
     first, held = 0, 0
-    for bucket, rows in enumerate([*totals.tolist(), PART_ROWS_MAX]):
-        if held and held + rows > PART_ROWS_MAX:
-            if held <= PART_ROWS_MAX:
+    for bucket, rows in enumerate([*totals.tolist(), rows_max]):
+        if held and held + rows > rows_max:
+            if held <= rows_max:
                 yield first, bucket - 1, (0, 24)
             else:
-                for hours in _runs(counts[bucket - 1].tolist()):
+                for hours in _runs(counts[bucket - 1].tolist(), rows_max):
                     yield bucket - 1, bucket - 1, hours
             held = 0
         if not held:
@@ -209,10 +209,10 @@ def _cuts(counts: np.ndarray) -> Iterator[tuple[int, int, tuple[int, int]]]:
         held += rows
 
 
-def _runs(rows_of_hour: list[int]) -> Iterator[tuple[int, int]]:
+def _runs(rows_of_hour: list[int], rows_max: int) -> Iterator[tuple[int, int]]:
     start, held = 0, 0
     for hour, rows in enumerate(rows_of_hour):
-        if held and held + rows > PART_ROWS_MAX:
+        if held and held + rows > rows_max:
             yield start, hour
             start, held = hour, 0
         held += rows
