@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +16,7 @@ from stillwatch.engines.run import RunRequest
 from stillwatch.engines.telling import append, body_of
 from stillwatch.engines.watch import WatchRequest, watch
 from stillwatch.errors import Error
+from tests.adapters.brokers import started
 from tests.engines.logs import WORLD
 from tests.scenes.scene import Silent, write_calibration, write_lines
 from tests.scenes.world import START
@@ -317,6 +317,38 @@ def test_two_watches_do_not_share_an_output(place: Place) -> None:
     watch(place.request, Somebody(second))
 
 
+def test_a_gap_in_the_log_is_no_run_and_ends_a_campaign(place: Place) -> None:
+    place.add(0)
+    place.add(400)
+    assert place.once(Somebody(lambda: None, days=500)).told == [("new", "L000001"), ("ended", "L000001")]
+    assert place.runs() == ["2026-11-03T000000Z"]
+    assert place.events()[1]["window"]["end"] == "2026-11-05T00:00:00Z"
+    place.add(401)
+    assert place.once(Somebody(lambda: None, days=500)).told == [("resumed", "L000001")]
+
+
+def test_a_topic_and_a_folder_of_the_same_calls_tell_the_same(place: Place, tmp_path: Path) -> None:
+    for number in range(2):
+        place.add(number)
+    place.once()
+    other = Place(tmp_path / "other")
+    (tmp_path / "broker").mkdir()
+    with started("mock", tmp_path / "broker") as broker:
+        broker.create()
+        for number in range(2):
+            broker.send(day(number))
+        other.once(follow=replace(other.request.follow, sources=(broker.source(),)))
+    assert (other.out / "events.jsonl").read_bytes() == (place.out / "events.jsonl").read_bytes()
+
+
+def test_a_store_that_others_fill_is_watched_without_a_source(place: Place) -> None:
+    for number in range(2):
+        place.add(number)
+    place.once(every_us=7 * DAY_US, window_us=7 * DAY_US)
+    assert place.runs() == []
+    assert place.once(follow=replace(place.request.follow, sources=())).told == [("new", "L000001")]
+
+
 def event(sequence: int, accounts: tuple[str, ...] = ()) -> Event:
     return Event(
         sequence, "grown", "L000001", None, (0, DAY_US), "run", "c", 0, 1, len(accounts), accounts, 1, 1, 0.05
@@ -352,4 +384,3 @@ def test_an_event_says_what_docs_say_it_says() -> None:
     page = (Path(__file__).parents[2] / "docs" / "watch.md").read_text(encoding="utf-8")
     for name in body_of(event(1)):
         assert f"| `{name}` |" in page, name
-    shutil.rmtree  # noqa: B018

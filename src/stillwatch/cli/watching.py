@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--store", required=True, metavar="DIR", help="The store that calls are kept in; it is made if need be.")
-@many("--source", "sources", required=True, metavar="SOURCE", help="A folder, a glob or kafka://BROKERS/TOPIC.")
+@many("--source", "sources", metavar="SOURCE", help="A folder, a glob or kafka://BROKERS/TOPIC; may be repeated.")
 @path("--out", required=True, metavar="DIR", help="Where runs, events and the state go.")
 @many("--accounts", metavar="FILE", help="Account facts, read anew for each window; may be repeated.")
 @click.option("--every", default="1d", metavar="LENGTH", help="A window ends each 1h, 6h, 1d, … of log time.")
@@ -86,6 +86,8 @@ def watch(
     **options: Any,
 ) -> None:
     """Follow logs into a store, and tell what becomes of campaigns.
+
+    Without --source the store is filled by others.
 
     SIGTERM and SIGINT end it after the step that is running; a second one ends it at once.
 

@@ -233,19 +233,26 @@ class _Watch:
         request = self._request
         window_us = (end_us - request.window_us, end_us)
         run_dir = self._out / RUNS / _name(end_us)
-        found = []
-        if overlapping(self._store.manifest.parts, *window_us):
-            try:
-                if not self._published(run_dir, window_us[0]):
-                    self._detect(run_dir, end_us)
-                found = found_in(run_dir, request.run.key)
-            except Error as error:
-                if error.ident != "no-calls-in-window":
-                    raise
-        self._state, _ = advance(self._state, window_us, run_dir.name, found, request.quiet_us)
-        save_state(self._out / STATE, self._state)
-        self.finish_telling()
-        self._drop_old_runs()
+        ran = bool(overlapping(self._store.manifest.parts, *window_us)) and self._ran(run_dir, window_us)
+        found = found_in(run_dir, request.run.key) if ran else []
+        self._state, events = advance(self._state, window_us, run_dir.name, found, request.quiet_us)
+        if ran or events:
+            # Of windows without a call nothing needs to be remembered: there may be thousands in a gap of the log.
+            save_state(self._out / STATE, self._state)
+            self.finish_telling()
+            self._drop_old_runs()
+
+    def _ran(self, run_dir: Path, window_us: tuple[int, int]) -> bool:
+        """Run detection on a window, unless that was done before a crash; False where it holds no call."""
+        if self._published(run_dir, window_us[0]):
+            return True
+        try:
+            self._detect(run_dir, window_us[1])
+        except Error as error:
+            if error.ident != "no-calls-in-window":
+                raise
+            return False
+        return True
 
     def _published(self, run_dir: Path, start_us: int) -> bool:
         """Tell whether a run was published before a crash, and its stream, if any, went on with it."""
