@@ -55,6 +55,66 @@ def test_a_run_that_finds_nothing_ends_well_and_leaves_every_file(log: Path, tmp
     }  # fmt: skip
 
 
+def ingest(log: Path, store: Path, *more: str) -> int:
+    return cli.run(["ingest", str(log), "--store", str(store), "--no-progress", "--json", *more])
+
+
+def test_a_store_is_filled_looked_at_closed_checked_and_pruned(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    store = str(tmp_path / "store")
+    assert ingest(log, tmp_path / "store") == 0
+    assert json.loads(capsys.readouterr().out)["events_count"] == 60
+    assert ingest(log, tmp_path / "store") == 0
+    assert json.loads(capsys.readouterr().out) | {"manifest_number": 0} == {
+        "store": store, "manifest_number": 0, "files_count": 0, "known_files_count": 1, "events_count": 0,
+        "too_old_count": 0, "rejected_count": 0, "days_closed": 0,
+    }  # fmt: skip
+    out = str(tmp_path / "run")
+    assert cli.run(["detect", "--store", store, "--window", "2h", "--out", out, "--no-progress", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["events_count"] == 60
+    assert cli.run(["store", "close", store, "--before", "2027-01-01", "--json", "--no-progress"]) == 0
+    assert json.loads(capsys.readouterr().out)["days_closed"] == 1
+    assert cli.run(["store", "check", store, "--json", "--no-progress"]) == 0
+    assert json.loads(capsys.readouterr().out)["faults"] == []
+    assert cli.run(["store", "prune", store, "--keep", "1w"]) == 0
+    assert cli.run(["store", "show", store, "--columns"]) == 0
+    assert "closed" in capsys.readouterr().out
+
+
+def test_a_damaged_store_is_told_with_status_one_and_repaired(log: Path, tmp_path: Path, capsys: Captured) -> None:
+    store = tmp_path / "store"
+    assert ingest(log, store) == 0
+    part = next(store.rglob("*.traces.parquet"))
+    part.write_bytes(part.read_bytes()[:-1])
+    check = ["store", "check", str(store), "--no-progress"]
+    capsys.readouterr()
+    assert cli.run(check) == cli.EXIT_ERROR
+    assert part.name in capsys.readouterr().out
+    assert cli.run([*check, "--repair"]) == cli.EXIT_ERROR
+    assert cli.run(check) == 0
+    assert ingest(log, store) == 0
+
+
+@pytest.mark.parametrize("window", ["30", "0d", "30 days", "-1d", "30m"])
+def test_a_window_that_is_none_is_said(window: str, log: Path, tmp_path: Path, capsys: Captured) -> None:
+    assert ingest(log, tmp_path / "store") == 0
+    words = ["detect", "--store", str(tmp_path / "store"), "--window", window, "--out", str(tmp_path / "run")]
+    assert cli.run(words) == cli.EXIT_ERROR
+    assert "30d" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_store_that_is_not_there_says_how_to_make_one(tmp_path: Path, capsys: Captured) -> None:
+    assert cli.run(["store", "show", str(tmp_path / "store")]) == cli.EXIT_ERROR
+    assert "stillwatch ingest" in capsys.readouterr().err
+
+
+def test_bad_records_of_an_ingest_are_listed_where_it_says(log: Path, tmp_path: Path) -> None:
+    (log / "more.jsonl").write_text("this is not JSON\n" * 3)
+    rejected = tmp_path / "bad.jsonl"
+    assert ingest(log, tmp_path / "store", "--rejected-max", "0.5", "--rejected", str(rejected)) == 0
+    assert [json.loads(line)["line"] for line in rejected.read_text().splitlines()] == [1, 2, 3]
+
+
 def test_json_goes_to_standard_output_alone_and_is_json(log: Path, tmp_path: Path, capsys: Captured) -> None:
     assert detect(log, tmp_path / "run", "--json") == 0
     assert json.loads(capsys.readouterr().out)["events_count"] == 60
@@ -148,6 +208,12 @@ def test_other_faults_are_not_put_down_to_missing_accounts(log: Path, tmp_path: 
         ["detct"],
         ["detect"],
         ["detect", "logs"],
+        ["detect", "--out", "run"],
+        ["detect", "logs", "--store", "store", "--out", "run"],
+        ["detect", "logs", "--window", "30d", "--out", "run"],
+        ["ingest", "logs"],
+        ["ingest", "--store", "store"],
+        ["store", "prune", "store"],
         ["detect", "logs", "--out", "run", "--fdr", "high"],
         ["detect", "logs", "--out", "run", "--format", "spreadsheet"],
         ["detect", "logs", "--out", "run", "--field", "account_id"],

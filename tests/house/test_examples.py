@@ -64,6 +64,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "stillwatch.toml").write_text("fdr = 0.01\n")
     arguments = ["detect", str(place / "logs"), "--out", str(place / "run"), "--no-progress", "--no-power"]
     assert cli.run(arguments) == 0
+    assert cli.run(["ingest", str(place / "logs"), "--store", str(place / "store"), "--no-progress"]) == 0
     # One small run has too few families to begin a stream with.
     write_calibration(place).rename(place / "mine.json")
     assert cli.run(["grant", "keygen", "--out", str(place / "issuer")]) == 0

@@ -33,7 +33,7 @@ EXIT_CAMPAIGN = 10
 DEFAULT_WINDOW = "30d"
 
 
-def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+def mapped_fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
     mapped = dict(value.partition("=")[::2] for value in values)
     if not all(column and path for column, path in mapped.items()):
         raise click.BadParameter("expected COLUMN=PATH, for example account_id=tenant.id")
@@ -73,7 +73,7 @@ def _fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     "--field",
     "fields",
     metavar="COLUMN=PATH",
-    callback=_fields,
+    callback=mapped_fields,
     help="Fill a column from here in the record.",
 )
 @many("--companion", "companions", metavar="FILE", help="A file that Bedrock logs join: CloudTrail.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stillwatch import config
-from stillwatch.cli.detecting import _fields, request_of
+from stillwatch.cli.detecting import mapped_fields, request_of
 from stillwatch.cli.options import (
     DIALECTS,
     config_option,
@@ -38,7 +38,7 @@ EXIT_FAULTY = 1
 @click.option("--format", type=click.Choice(("auto", *DIALECTS)), metavar="DIALECT", help="As in detect.")
 @click.option("--rejected-max", type=float, help="Share of bad records that ends it. [default: 0.01]")
 @path("--rejected", default=Path("rejected.jsonl"), metavar="FILE", help="Where bad records are listed, if any.")
-@many("--field", "fields", metavar="COLUMN=PATH", callback=_fields, help="Fill a column from here in the record.")
+@many("--field", "fields", metavar="COLUMN=PATH", callback=mapped_fields, help="Fill a column from here in the record.")
 @many("--companion", "companions", metavar="FILE", help="A file that Bedrock logs join: CloudTrail.")
 @click.option("--model-default", metavar="MODEL", help="The model of records that name none.")
 @click.option("--no-close", is_flag=True, help="Leave days open that are more than 48 hours old.")
