@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from stillwatch.adapters.contract import ReadSettings, Rejection
 from stillwatch.adapters.kafka import Topic, address, read_settings
 from stillwatch.errors import Error
 from tests.adapters.brokers import KINDS, Broker, started
+from tests.house.repository import ROOT
 
 
 def record(n: int) -> dict[str, object]:
@@ -161,3 +165,27 @@ def test_what_the_library_refuses_is_named_without_its_value(settings: dict[str,
     assert next(iter(settings)) in str(refused.value)
     assert "hunter2" not in f"{refused.value} {refused.value.hint}"
     assert refused.value.__cause__ is None
+
+
+def test_without_the_library_it_is_said_which_extra_is_missing() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", WITHOUT],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+
+
+WITHOUT = """
+import sys
+sys.modules["confluent_kafka"] = None
+from stillwatch.adapters.kafka import Topic
+from stillwatch.errors import Error
+try:
+    Topic.open("kafka://127.0.0.1:1/calls", {})
+except Error as error:
+    assert error.ident == "missing-extra" and "stillwatch[kafka]" in error.hint
+else:
+    raise SystemExit("no error")
+"""

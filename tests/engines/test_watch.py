@@ -16,6 +16,7 @@ from stillwatch.engines.run import RunRequest
 from stillwatch.engines.telling import append, body_of
 from stillwatch.engines.watch import WatchRequest, watch
 from stillwatch.errors import Error
+from stillwatch.store.store import Store
 from tests.adapters.brokers import started
 from tests.engines.logs import WORLD
 from tests.scenes.scene import Silent, write_calibration, write_lines
@@ -177,13 +178,16 @@ def test_of_windows_that_share_calls_only_the_newest_is_run_unless_a_replay_is_a
     assert any("3 windows were passed over" in said for said in door.progress.said)
 
 
-def test_one_call_from_the_future_closes_no_window(place: Place) -> None:
+def test_one_call_from_the_future_closes_no_window_and_no_day(place: Place) -> None:
     place.add(0)
     place.add(1)
     late = {"event_id": "x", "time": "2099-01-01T00:00:00Z", "account_id": "a", "request_model": "m"}
     write_lines(place.logs / "late.jsonl", [late])
     place.once(Somebody(days=2.5))
     assert place.runs() == ["2026-11-03T000000Z", "2026-11-04T000000Z"]
+    assert not Store.open(str(place.folder / "store"), None).manifest.closed_days()
+    place.once(Somebody(days=30))
+    assert Store.open(str(place.folder / "store"), None).manifest.closed_days() == {"2026-11-02", "2026-11-03"}
 
 
 def test_late_calls_are_waited_for_as_long_as_is_asked(place: Place) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stillwatch import config
-from stillwatch.cli.detecting import _fields, request_of
+from stillwatch.cli.detecting import mapped_fields, request_of
 from stillwatch.cli.options import (
     DIALECTS,
     config_option,
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Seed of every random choice. [default: 0]")
 @click.option("--calibration", metavar="FILE", help="Honest families to compare with. [default: the shipped ones]")
 @click.option("--rejected-max", type=float, help="Share of bad records past which a file is refused. [default: 0.01]")
-@many("--field", "fields", metavar="COLUMN=PATH", callback=_fields, help="Fill a column from here in the record.")
+@many("--field", "fields", metavar="COLUMN=PATH", callback=mapped_fields, help="Fill a column from here in the record.")
 @click.option("--model-default", metavar="MODEL", help="The model of records that name none.")
 @click.option("--kafka-config", metavar="FILE", help="librdkafka settings, name=value a line; passwords go here.")
 @key_option

@@ -21,7 +21,8 @@ from stillwatch.engines.output import write_json
 from stillwatch.engines.reading import Rejections
 from stillwatch.errors import Error
 from stillwatch.pseudonym import UNKEYED
-from stillwatch.store.closing import close_days, days_due
+from stillwatch.store.closing import OPEN_HOURS, close_days, days_due
+from stillwatch.store.manifest import HOUR_US, day_of
 from stillwatch.store.store import Store
 
 LOOKS = "files.json"
@@ -100,12 +101,17 @@ class Follower:
                 rows += turn()
             except Error as error:
                 failed.append(error)
-        close_days(self._store, days_due(self._store), self._progress.note)
+        close_days(self._store, self._days_due(now_s), self._progress.note)
         for another in failed[1:]:
             report(another)
         if failed:
             raise failed[0]
         return rows
+
+    def _days_due(self, now_s: float) -> list[str]:
+        """List the days to close. By the clock, too, they must be over: one call from the future makes none due."""
+        limit = day_of(int(now_s * 1e6) - OPEN_HOURS * HOUR_US)
+        return [day for day in days_due(self._store) if day < limit]
 
     def _put_rejected_aside(self) -> None:
         listed = self._request.out / REJECTED

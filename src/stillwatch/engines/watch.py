@@ -119,10 +119,11 @@ def _check(request: WatchRequest) -> None:
 
 
 def _turn_once(request: WatchRequest, door: Door, follower: Follower) -> None:
-    follower.look(door.now_s(), float("inf"), door.report)
-    door.wait(min(SETTLE_S, request.pause_s))
+    """Look twice, so that it shows which files rest; lines that do not are taken as they stand."""
     for attempt in range(1, LOOK_TRIES_ONCE_MAX + 1):
         try:
+            follower.look(door.now_s(), float("inf"), door.report)
+            door.wait(min(SETTLE_S, request.pause_s))
             follower.look(door.now_s(), 0.0, door.report)
             return
         except Error as error:
