@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -19,6 +23,7 @@ from stillwatch.errors import Error
 from stillwatch.store.store import Store
 from tests.adapters.brokers import started
 from tests.engines.logs import WORLD
+from tests.house.repository import ROOT
 from tests.scenes.scene import Silent, write_calibration, write_lines
 from tests.scenes.world import START
 
@@ -351,6 +356,41 @@ def test_a_store_that_others_fill_is_watched_without_a_source(place: Place) -> N
     place.once(every_us=7 * DAY_US, window_us=7 * DAY_US)
     assert place.runs() == []
     assert place.once(follow=replace(place.request.follow, sources=())).told == [("new", "L000001")]
+
+
+CODE = "import sys; from stillwatch.cli.main import run; sys.exit(run(sys.argv[1:]))"
+
+
+def test_a_watch_that_is_killed_anywhere_ends_as_one_that_was_left_alone(place: Place, tmp_path: Path) -> None:
+    """Killed when it has said so many lines: while it takes files, closes a day, reads, tests and publishes."""
+    hunted = Place(tmp_path / "hunted")
+    for number in range(4):
+        place.add(number, pool=number < 2)
+        hunted.add(number, pool=number < 2)
+    stream = replace(place.request.run, online=place.folder / "stream.json")
+    place.once(Somebody(lambda: None), run=stream, quiet_us=DAY_US)
+    asked = ["watch", "--once", "--every", "1d", "--ended-after", "1d", "--source", str(hunted.logs)]
+    asked += ["--store", str(hunted.folder / "store"), "--out", str(hunted.out), "--accounts", str(hunted.accounts)]
+    asked += ["--calibration", str(hunted.folder / "calibration.json"), "--online", str(hunted.folder / "stream.json")]
+    for lines in (2, 4, 7, 14, 0):
+        running = subprocess.Popen(
+            [sys.executable, "-c", CODE, *asked],
+            env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        assert running.stderr is not None
+        for _ in range(lines):
+            assert running.stderr.readline().startswith(b"stillwatch: ")
+        if lines:
+            running.kill()
+        running.communicate()
+        assert running.returncode == (-signal.SIGKILL if lines else 0)
+    assert hunted.runs() == place.runs()
+    assert (hunted.folder / "stream.json").read_bytes() == (place.folder / "stream.json").read_bytes()
+    for name in ("events.jsonl", "state.json", *(f"runs/{run}/accounts.parquet" for run in place.runs())):
+        assert (hunted.out / name).read_bytes() == (place.out / name).read_bytes(), name
+    assert [event["event"] for event in hunted.events()] == ["new", "ended"]
 
 
 def event(sequence: int, accounts: tuple[str, ...] = ()) -> Event:

@@ -110,6 +110,8 @@ def watch(
     )
     request = _watch_request(store, sources, settings, run, {name: options[name] for name in own})
     with progress(no_progress) as told:
+        if not once:
+            told.note(f"looking every {request.pause_s:g} s; a window ends each {options['every']} of log time")
         engine.watch(request, _Door(told, as_json), once)
 
 
