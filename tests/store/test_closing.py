@@ -84,6 +84,15 @@ def test_a_day_that_is_closed_stays_as_it_is(store: Store) -> None:
     assert store.refresh() == before
 
 
+def test_who_comes_second_to_close_a_day_is_told_and_breaks_nothing(store: Store) -> None:
+    other = opened(store.place.url)
+    close_days(store, ["2026-03-01"], str)
+    with pytest.raises(Error) as refused:
+        close_days(other, ["2026-03-01"], str)
+    assert refused.value.ident == "store-moved"
+    assert held(opened(store.place.url)) == ids([*hours_of_day(1), *hours_of_day(2)])
+
+
 def test_a_large_day_is_closed_in_shares_and_holds_the_same(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closing, "PART_ROWS_MAX", 7)
     whole = twin.note_accounts(calls(store)[:60])

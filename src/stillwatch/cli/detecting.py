@@ -34,6 +34,7 @@ DEFAULT_WINDOW = "30d"
 
 
 def mapped_fields(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str] | None:
+    """Read the values of --field as columns and paths."""
     mapped = dict(value.partition("=")[::2] for value in values)
     if not all(column and path for column, path in mapped.items()):
         raise click.BadParameter("expected COLUMN=PATH, for example account_id=tenant.id")

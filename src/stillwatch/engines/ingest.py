@@ -31,7 +31,7 @@ from stillwatch.errors import Error
 from stillwatch.kernels.tracer import TraceKeys
 from stillwatch.pseudonym import UNKEYED
 from stillwatch.store.calls import calls_of, filled_hours
-from stillwatch.store.closing import close_days, days_due, merge_hours
+from stillwatch.store.closing import close_days, days_due, left_to_others, merge_hours
 from stillwatch.store.hours import HourSorter
 from stillwatch.store.manifest import HOUR_US, AccountFile, Change, File
 from stillwatch.store.parts import write_part
@@ -99,7 +99,9 @@ def ingest(request: IngestRequest, progress: Progress) -> IngestOutcome:
         if outcome.rejected_count:
             request.rejected.write_bytes(rejected.read_bytes())
     if request.close:
-        outcome.days_closed = close_days(store, days_due(store), progress.note)
+        for day in days_due(store):
+            with left_to_others():
+                outcome.days_closed += close_days(store, [day], progress.note)
     outcome.manifest_number = store.manifest.number
     return outcome
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from stillwatch import trace
 from stillwatch.errors import Error
 from stillwatch.kernels.second_account import MANY, enter, keep_entered, note_accounts
 from stillwatch.store.calls import CALLS_SCHEMA, hours_of, once, ordered, shingles_of, with_shingles
-from stillwatch.store.manifest import HOUR_US, Change, Part, day_of, day_start_us
+from stillwatch.store.manifest import HOUR_US, Change, Part, day_of, day_start_us, manifest_moved
 from stillwatch.store.parts import PART_ROWS_MAX, filled_of, of_accounts, one_table, read_calls, write_part
 from stillwatch.store.store import Store
 
@@ -63,7 +64,7 @@ def close_days(store: Store, days: Sequence[str], told: Told) -> int:
         parts = [part for part in store.manifest.parts if part.day == day]
         if any(not part.closed for part in parts):
             told(f"closing {day}: {sum(part.rows for part in parts)} calls in {len(parts)} parts")
-            _replace(store, parts, _closed_parts(store, parts))
+            _replace(store, parts, _closed_parts)
             closed += 1
     return closed
 
@@ -78,7 +79,10 @@ def days_before(store: Store, day: str) -> list[str]:
 
 
 def merge_hours(store: Store) -> None:
-    """Merge the parts of each open hour that has more than HOUR_PARTS_MAX; nothing is lost. Raises as `close_days`."""
+    """Merge the parts of each open hour that has more than HOUR_PARTS_MAX; nothing is lost.
+
+    Where another writer does the same, or closes the day, it is left to that one. Raises:  what `Store.commit` raises.
+    """
     by_hour: defaultdict[int, list[Part]] = defaultdict(list)
     closed = store.manifest.closed_days()
     for part in store.manifest.parts:
@@ -87,17 +91,35 @@ def merge_hours(store: Store) -> None:
     for parts in by_hour.values():
         small = [part for part in parts if part.rows < PART_ROWS_MAX // 2]
         if len(small) > HOUR_PARTS_MAX:
-            _replace(store, small, _merged_parts(store, small))
+            with left_to_others():
+                _replace(store, small, _merged_parts)
 
 
 def filtered_parts(store: Store, part: Part, before_us: int) -> list[Part]:
-    """Write a part again without its calls before `before_us`. Raises:  as `parts.read_calls`."""
-    every = read_calls(store.place, part, CALLS_SCHEMA.names)
-    calls = one_table([batch.filter(pa.array(batch["time_us"].to_numpy() >= before_us)) for batch in every])
-    return [_write(store, calls, filled_of(store.place, part), part.closed)] if len(calls) else []
+    """Write a part again without its calls before `before_us`. Raises:  Error store-moved, part-damaged."""
+    try:
+        every = read_calls(store.place, part, CALLS_SCHEMA.names)
+        calls = one_table([batch.filter(pa.array(batch["time_us"].to_numpy() >= before_us)) for batch in every])
+        return [_write(store, calls, filled_of(store.place, part), part.closed)] if len(calls) else []
+    except FileNotFoundError as error:
+        raise manifest_moved() from error
 
 
-def _replace(store: Store, parts: list[Part], made: Sequence[Part]) -> None:
+@contextmanager
+def left_to_others() -> Iterator[None]:
+    """Pass over what another writer has changed meanwhile: it was only to tidy up."""
+    try:
+        yield
+    except Error as error:
+        if error.ident != "store-moved":
+            raise
+
+
+def _replace(store: Store, parts: list[Part], make: Callable[[Store, list[Part]], list[Part]]) -> None:
+    try:
+        made = make(store, parts)
+    except FileNotFoundError as error:
+        raise manifest_moved() from error
     gone = frozenset(part.name for part in parts) - {part.name for part in made}
     store.commit(Change(add=tuple(made), remove=gone))
     store.discard(file for part in parts if part.name in gone for file in part.files)

@@ -132,6 +132,15 @@ class Change(msgspec.Struct, frozen=True):
     forget_accounts: bool = False
 
 
+def manifest_moved() -> Error:
+    """Say that another writer changed what a change rests on."""
+    return Error(
+        "store-moved",
+        "another writer changed the same part of the store in the meantime",
+        hint="run it again; nothing was changed by this run",
+    )
+
+
 def changed(manifest: Manifest, change: Change, number: int) -> Manifest:
     """Return the manifest after a change, under a new number.
 
@@ -143,11 +152,7 @@ def changed(manifest: Manifest, change: Change, number: int) -> Manifest:
     if change.accounts:
         moved |= change.accounts_before != (manifest.accounts.name if manifest.accounts else None)
     if moved:
-        raise Error(
-            "store-moved",
-            "another writer changed the same part of the store in the meantime",
-            hint="run it again; nothing was changed by this run",
-        )
+        raise manifest_moved()
     kept = {name: part for name, part in held.items() if name not in change.remove}
     kept |= {part.name: part for part in change.add}
     known = {} if change.forget_sources else manifest.sources

@@ -106,12 +106,20 @@ def read_calls(
         raise _damaged(part) from error
 
 
+def footer(place: Place, part: Part) -> pq.FileMetaData:
+    """Read what a part's file of traces says of itself. Raises:  as `read_calls`."""
+    try:
+        with place.open(f"{part.name}{TRACES}") as traces:
+            return pq.ParquetFile(traces).metadata
+    except (pa.ArrowException, ValueError) as error:
+        raise _damaged(part) from error
+
+
 def filled_of(place: Place, part: Part) -> set[str]:
     """Read which columns of events a part's calls fill. Raises:  as `read_calls`."""
     try:
-        with place.open(f"{part.name}{TRACES}") as traces:
-            return set(json.loads(pq.ParquetFile(traces).metadata.metadata[FILLED]))
-    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        return set(json.loads(footer(place, part).metadata[FILLED]))
+    except (ValueError, KeyError, TypeError) as error:
         raise _damaged(part) from error
 
 

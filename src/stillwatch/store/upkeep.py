@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from stillwatch.store import manifest as manifests
 from stillwatch.store.closing import filtered_parts
 from stillwatch.store.manifest import HOUR_US, TRACES, Change, File, Part
+from stillwatch.store.parts import footer
 from stillwatch.store.place import digest_of
 from stillwatch.store.store import Store
 from stillwatch.store.window import nothing_there
@@ -205,8 +206,7 @@ def column_bytes(store: Store) -> dict[str, float]:
     """Return what a call takes in each column of the traces, in bytes. Raises:  as `parts.read_calls`."""
     taken: Counter[str] = Counter()
     for part in store.manifest.parts:
-        with store.place.open(f"{part.name}{TRACES}") as stream:
-            metadata = pq.ParquetFile(stream).metadata
+        metadata = footer(store.place, part)
         for group in range(metadata.num_row_groups):
             for at in range(metadata.num_columns):
                 chunk = metadata.row_group(group).column(at)
