@@ -131,6 +131,8 @@ def advance(
     """
     if window_us[1] <= state.until_us:
         return state, ()
+    if not found and not _ending(state.lineages, window_us[1], quiet_us):
+        return replace(state, until_us=window_us[1], told=()), ()
     step = _Step(state, window_us, run, quiet_us)
     own = _own(found)
     step.match({one.campaign_id: one for one in found}, own)
@@ -265,10 +267,9 @@ class _Step:
 
     def close(self) -> None:
         """End the lineages that have been quiet for long enough."""
-        for lineage_id, lineage in self.lineages.items():
-            if lineage.status == "open" and self._quiet(lineage.last_seen_us):
-                self.lineages[lineage_id] = replace(lineage, status="ended")
-                self._tell("ended", lineage_id)
+        for lineage_id in _ending(self.lineages, self.window_us[1], self.quiet_us):
+            self.lineages[lineage_id] = replace(self.lineages[lineage_id], status="ended")
+            self._tell("ended", lineage_id)
 
     def _quiet(self, last_us: int) -> bool:
         return self.window_us[1] - last_us >= self.quiet_us
@@ -307,6 +308,13 @@ class _Step:
             told=events,
         )
         return after, events
+
+
+def _ending(lineages: Mapping[str, Lineage], until_us: int, quiet_us: int) -> list[str]:
+    """List the open lineages that have been quiet for long enough."""
+    return [
+        one.lineage_id for one in lineages.values() if one.status == "open" and until_us - one.last_seen_us >= quiet_us
+    ]
 
 
 def _forget(lineages: dict[str, Lineage], accounts: dict[str, str]) -> int:

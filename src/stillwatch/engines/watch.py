@@ -244,8 +244,10 @@ class _Watch:
             self._drop_old_runs()
 
     def _ran(self, run_dir: Path, window_us: tuple[int, int]) -> bool:
-        """Run detection on a window, unless that was done before a crash; False where it holds no call."""
-        if self._published(run_dir, window_us[0]):
+        """Run detection on a window, unless its stream went on with it before a crash; False where it holds no call."""
+        online = self._request.run.online
+        stream = load_stream(online) if online else None
+        if stream is not None and stream.until_us >= window_us[0] and (run_dir / "run.json").is_file():
             return True
         try:
             self._detect(run_dir, window_us[1])
@@ -254,14 +256,6 @@ class _Watch:
                 raise
             return False
         return True
-
-    def _published(self, run_dir: Path, start_us: int) -> bool:
-        """Tell whether a run was published before a crash, and its stream, if any, went on with it."""
-        if not (run_dir / "run.json").is_file():
-            return False
-        online = self._request.run.online
-        stream = load_stream(online) if online else None
-        return online is None or (stream is not None and stream.until_us >= start_us)
 
     def _detect(self, run_dir: Path, end_us: int) -> None:
         request = self._request
