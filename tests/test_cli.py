@@ -442,3 +442,67 @@ def test_a_key_pair_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: 
     Path("issuer.pub").write_text("somebody's")
     assert cli.run(["grant", "keygen", "--out", "issuer"]) == cli.EXIT_ERROR
     assert [path.name for path in tmp_path.iterdir()] == ["issuer.pub"]
+
+
+def test_a_watch_takes_what_is_there_and_prints_events_as_lines_of_json(
+    log: Path, tmp_path: Path, capsys: Captured
+) -> None:
+    # The log ends within an hour, and three calls a day later close that day.
+    later = [
+        json.loads(line) | {"event_id": f"later-{n}", "time": 1_780_200_000 + n}
+        for n, line in enumerate(LOG.splitlines()[:3])
+    ]
+    (log / "later.jsonl").write_text("".join(json.dumps(event) + "\n" for event in later))
+    asked = ["watch", "--store", str(tmp_path / "store"), "--source", str(log), "--out", str(tmp_path / "watched")]
+    assert cli.run([*asked, "--once", "--json", "--no-progress"]) == 0
+    assert capsys.readouterr().out == "", "a log without a campaign has nothing to tell"
+    runs = sorted((tmp_path / "watched" / "runs").iterdir())
+    assert [json.loads((run / "run.json").read_text())["events_count"] for run in runs] == [60]
+    assert (runs[0] / "report.html").exists()
+
+
+def test_a_watch_prints_what_became_of_campaigns_for_a_person(capsys: Captured) -> None:
+    from stillwatch.campaign.succession import Event
+    from stillwatch.cli.options import console
+    from stillwatch.report import succession
+
+    grown = Event(7, "grown", "L000001", None, (0, 1), "r", "abc", 0, 0, 42, ("00ff",), 1_234, 1, 0.05)
+    merged = Event(8, "merged", "L000002", "L000001", (0, 1), "r", None, 0, 0, 12, (), None, None, None)
+    succession.show((grown, merged), console())
+    out = capsys.readouterr().out
+    assert "1,234" in out
+    assert "L000002 into L000001" in out
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--every", "often"],
+        ["--source", "kafka://broker"],
+        ["--online", "state.json", "--window", "30d"],
+        ["--kafka-config", "nowhere.properties"],
+    ],
+)
+def test_a_watch_that_is_asked_nonsense_says_so_before_it_begins(
+    log: Path, tmp_path: Path, capsys: Captured, more: list[str]
+) -> None:
+    asked = ["watch", "--store", str(tmp_path / "store"), "--source", str(log), "--out", str(tmp_path / "watched")]
+    assert cli.run([*asked, "--once", "--no-progress", *more]) == cli.EXIT_ERROR
+    assert "stillwatch: error: " in capsys.readouterr().err
+    assert not (tmp_path / "store" / "parts").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_watch_that_is_asked_to_stop_ends_well(log: Path, tmp_path: Path, number: signal.Signals) -> None:
+    asked = ["watch", "--store", str(tmp_path / "store"), "--source", str(log), "--out", str(tmp_path / "watched")]
+    running = subprocess.Popen(
+        [sys.executable, "-c", CODE, *asked, "--look-every", "0.1"], env=ENVIRONMENT, stderr=subprocess.PIPE
+    )
+    assert running.stderr is not None
+    # Handlers are in place before anything is read.
+    while not running.stderr.readline().startswith(b"stillwatch: ingest: "):
+        assert running.poll() is None
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert b"error" not in said

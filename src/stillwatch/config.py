@@ -61,6 +61,7 @@ class Settings:
     model_default: str | None = None
     sampled_weight: float | None = None
     body_root: str | None = None
+    kafka_config: str | None = None
     companions: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     spark_master: str | None = None

@@ -23,12 +23,13 @@ LOG_CALLS = "13000"
 PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "formats").glob("*.md")),
-    *(ROOT / "docs" / f"{name}.md" for name in ("configuration", "calibration", "grants", "lab")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("configuration", "calibration", "grants", "lab", "watch")),
 ]
 
 
-TOO_LONG = ("stillwatch bench ",)
-"""Minutes at the least: what the command does with its plan is tested in tests/bench/test_quality.py."""
+TOO_LONG = ("stillwatch bench ", "stillwatch watch --store store --source kafka:")
+"""Minutes at the least: what the one does with its plan is tested in tests/bench/test_quality.py, what the other reads
+of a broker in tests/engines/test_following.py."""
 
 
 def every_command(command: click.Command = cli.commands) -> list[click.Command]:

@@ -18,7 +18,17 @@ FUNCTION_LINES_MAX = 60
 
 DOORS = {
     f"src/stillwatch/cli/{name}.py"
-    for name in ("main", "options", "detecting", "calibrating", "granting", "laboratory", "benching", "storing")
+    for name in (
+        "main",
+        "options",
+        "detecting",
+        "calibrating",
+        "granting",
+        "laboratory",
+        "benching",
+        "storing",
+        "watching",
+    )
 }
 """Only a door prints, exits, or catches what it does not know."""
 

@@ -31,13 +31,15 @@ class Dialect:
 class LogFile:
     """One file of a log. `uri` is a local path or any fsspec location.
 
-    `span` is the stretch that is meant, from and to: row groups of a Parquet file, bytes of lines of JSON.
-    `on_read` hears how many bytes each read took from storage, so that a person sees a large file move.
+    `span` is the stretch that is meant, from and to: row groups of a Parquet file, bytes of lines of JSON. `end_bytes`
+    is where reading stops in a file that still grows. `on_read` hears how many bytes each read took from storage, so
+    that a person sees a large file move.
     """
 
     uri: str
     size_bytes: int
     span: tuple[int, int] | None = None
+    end_bytes: int | None = None
     on_read: Callable[[int], None] | None = field(default=None, compare=False)
 
 

@@ -48,6 +48,8 @@ def open_raw(file: LogFile) -> BinaryIO:
     fs, path = locate(file.uri)
     try:
         raw = fs.open(path, "rb")
+        if file.end_bytes is not None:
+            raw = _Until(raw, file.end_bytes)
         return cast(BinaryIO, _Metered(raw, file.on_read) if file.on_read else raw)
     except FileNotFoundError as error:
         raise Error(
@@ -100,16 +102,11 @@ def reason_of(error: OSError) -> str:
     return (error.strerror or type(error).__name__).lower()
 
 
-class _Metered:
-    """A stream that tells how much was read from it; all else is the stream's own."""
+class _Wrapped:
+    """A stream of which something is different; all else is the stream's own."""
 
-    def __init__(self, raw: Any, on_read: Callable[[int], None]) -> None:
-        self._raw, self._on_read = raw, on_read
-
-    def read(self, size: int = -1) -> bytes:
-        got: bytes = self._raw.read(size)
-        self._on_read(len(got))
-        return got
+    def __init__(self, raw: Any) -> None:
+        self._raw = raw
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
@@ -121,11 +118,24 @@ class _Metered:
         self._raw.close()
 
 
-class _Lines:
-    """The lines that begin in a stretch of a stream's bytes; all else is the stream's own."""
+class _Metered(_Wrapped):
+    """A stream that tells how much was read from it."""
+
+    def __init__(self, raw: Any, on_read: Callable[[int], None]) -> None:
+        super().__init__(raw)
+        self._on_read = on_read
+
+    def read(self, size: int = -1) -> bytes:
+        got: bytes = self._raw.read(size)
+        self._on_read(len(got))
+        return got
+
+
+class _Lines(_Wrapped):
+    """The lines that begin in a stretch of a stream's bytes."""
 
     def __init__(self, raw: Any, first: int, end: int) -> None:
-        self._raw = raw
+        super().__init__(raw)
         self._open = False
         start = first
         if first:
@@ -154,14 +164,18 @@ class _Lines:
         self._open = bool(rest) and found < 0
         return rest if found < 0 else rest[: found + 1]
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._raw, name)
 
-    def __enter__(self) -> Self:
-        return self
+class _Until(_Wrapped):
+    """A stream that ends early."""
 
-    def __exit__(self, *_: object) -> None:
-        self._raw.close()
+    def __init__(self, raw: Any, end: int) -> None:
+        super().__init__(raw)
+        self._end = end
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._end - self._raw.tell())
+        got: bytes = self._raw.read(left if size < 0 else min(size, left))
+        return got
 
 
 class _Gzip(gzip.GzipFile):

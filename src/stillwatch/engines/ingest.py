@@ -90,7 +90,7 @@ def ingest(request: IngestRequest, progress: Progress) -> IngestOutcome:
         if files:
             begun = time.perf_counter()
             progress.begin("ingest", sum(file.size_bytes for file in files))
-            _fold_files(store, request, files, rejections, outcome, progress)
+            fold_files(store, request, files, rejections, outcome, progress)
             progress.end("ingest", time.perf_counter() - begun, outcome.events_count)
         if request.accounts:
             _fold_accounts(store, request, rejections, Path(folder))
@@ -167,7 +167,7 @@ def _from(events: pa.RecordBatch, floor_us: int) -> pa.RecordBatch:
     return events if floor_us <= 0 or not (time < floor_us).any() else events.filter(pa.array(time >= floor_us))
 
 
-def _fold_files(
+def fold_files(
     store: Store,
     request: IngestRequest,
     files: list[LogFile],
@@ -175,6 +175,7 @@ def _fold_files(
     outcome: IngestOutcome,
     progress: Progress,
 ) -> None:
+    """Fold files that are not known yet into a store, and add to `outcome` what came of them. Raises:  as `ingest`."""
     fresh: dict[str, LogFile] = {}
     for file in files:
         digest = content_digest(file)
