@@ -127,12 +127,13 @@ def open_cluster(ask: SparkAsk) -> Iterator[Cluster]:
 
     try:
         yield cluster
-        cluster.close()
     except PySparkException as error:
         raise _failed(error) from error
     finally:
         if own:
             session.stop()
+        else:
+            cluster.close()
 
 
 def _session(ask: SparkAsk) -> tuple[SparkSession, bool]:
