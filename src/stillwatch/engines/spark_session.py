@@ -39,8 +39,10 @@ AWAY = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerial
 NEEDED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "32768",
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
 }
-"""Of every session: times are UTC; a batch of traces is some 10 MB."""
+"""Of every session: times are UTC; a batch of traces is some 10 MB; and keyed hashes, which most columns are, do not
+compress, so that nobody tries."""
 
 
 class Task(Protocol):
@@ -125,12 +127,13 @@ def open_cluster(ask: SparkAsk) -> Iterator[Cluster]:
 
     try:
         yield cluster
-        cluster.close()
     except PySparkException as error:
         raise _failed(error) from error
     finally:
         if own:
             session.stop()
+        else:
+            cluster.close()
 
 
 def _session(ask: SparkAsk) -> tuple[SparkSession, bool]:
