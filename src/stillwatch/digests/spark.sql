@@ -788,7 +788,7 @@ FROM (
   JOIN account_facts
     USING (account_key)
   WHERE
-    kind = {kind}
+    kind BETWEEN {first_kind} AND {last_kind}
 )
 GROUP BY
   kind,

@@ -214,7 +214,7 @@ IDENTITIES = tuple(
 SHARED_VALUES = """
 SELECT kind, value, count(*) AS degree FROM (
     SELECT DISTINCT kind, value, owner_key FROM identities JOIN account_facts USING (account_key)
-    WHERE kind = {kind}
+    WHERE kind BETWEEN {first_kind} AND {last_kind}
 ) GROUP BY kind, value HAVING count(*) >= 2
 """
 

@@ -290,7 +290,7 @@ class Embedded(Tables):
         self._base.unregister("given_families")
         for kind, statement in enumerate(statements.IDENTITIES):
             self.append_to("identities", statement)
-            self.append_to("shared_values", statements.SHARED_VALUES.format(kind=kind))
+            self.append_to("shared_values", statements.SHARED_VALUES.format(first_kind=kind, last_kind=kind))
         self.table_of("account_variety", statements.ACCOUNT_VARIETY)
         self._collect_calls(families, chosen)
         for name in ("HELD_VALUES", "FAMILY_MEMBERS", "PANEL_CALLS", "PANEL_SIZES"):

@@ -141,15 +141,9 @@ def detect(request: RunRequest, progress: Progress, observer: Observer | None = 
 def _run(asked: Asked, source: Source, staged: Path, progress: Progress, observer: Observer | None) -> int:
     request, stages = asked.request, Stages(progress)
     work = staged / output.WORK
-    files = source.inputs()
     with (staged / "rejected.jsonl").open("w") as stream:
         rejections = Rejections(stream)
-        with stages.stage("read", sum(file.size_bytes for file in files) or None) as rows:
-            read = source.read(files, rejections, progress)
-            rows[0] = read.rows
-        given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
-        filled = read.filled | write_account_rows(given, work / "accounts.parquet", request.key)
-        filled |= read.account_rows(work / "accounts.parquet")
+        read, filled = _read(source, request, work / "accounts.parquet", rejections, stages)
     with source.engine(read) as engine:
         with stages.stage("families") as rows:
             facts = engine.log_facts(engine.drop_repeats(read.rows))
@@ -200,6 +194,19 @@ def _run(asked: Asked, source: Source, staged: Path, progress: Progress, observe
     if observer:
         observer.finish(staged)
     return len(concluded.campaigns)
+
+
+def _read(
+    source: Source, request: RunRequest, accounts: Path, rejections: Rejections, stages: Stages
+) -> tuple[Read, set[str]]:
+    """Read the calls and the facts of accounts; return what was learnt, and the columns that anything fills."""
+    files = source.inputs()
+    with stages.stage("read", sum(file.size_bytes for file in files) or None) as rows:
+        read = source.read(files, rejections, stages.progress)
+        rows[0] = read.rows
+    given = account_batches(list_files(request.accounts), rejections) if request.accounts else ()
+    filled = read.filled | write_account_rows(given, accounts, request.key)
+    return read, filled | read.account_rows(accounts)
 
 
 @contextmanager

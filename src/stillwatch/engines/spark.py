@@ -210,9 +210,7 @@ class Spark:
         self._cluster.name("chosen", self._cluster.given(pa.table({"family": pa.array(chosen, pa.int32())})))
         kinds = sum(name.startswith("IDENTITIES") for name in self._said)
         self._cluster.keep("identities", _union(self._statement(f"IDENTITIES {kind}") for kind in range(kinds)))
-        self._cluster.keep(
-            "shared_values", _union(self._statement("SHARED_VALUES", kind=kind) for kind in range(kinds))
-        )
+        self._cluster.keep("shared_values", self._statement("SHARED_VALUES", first_kind=0, last_kind=kinds - 1))
         self._cluster.keep("account_variety", self._statement("ACCOUNT_VARIETY"))
         for name in ("held_values", "family_members"):
             frame = self._cluster.keep(name, self._statement(name.upper()))
