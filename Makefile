@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 CALLS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-quick bench-speed bench-scale bench-setup test check lint types imports format lock clean
+.PHONY: help setup demo bench bench-quick bench-speed bench-scale bench-setup test parity check lint types imports format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-setup:
 
 test: setup  ## run every test
 	@$(VENV)/python -m pytest -q -n auto --dist loadfile $(PYTEST_ARGS)
+
+parity: setup  ## run each scene on Spark by itself, beside the embedded engine (ten minutes)
+	@$(VENV)/python -m pytest -q tests/parity --every-scene $(PYTEST_ARGS)
 
 check: lint types imports test bench-quick  ## lint, types, import contracts, tests, and a small benchmark beside its pinned figures
 

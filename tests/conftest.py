@@ -14,6 +14,7 @@ hypothesis.settings.load_profile("house")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
+    parser.addoption("--every-scene", action="store_true", help="run each scene on Spark by itself: ten minutes")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -20,11 +20,17 @@ SMALL = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.codegen.wholeStage": "false",
     "spark.sql.shuffle.partitions": "2",
+}
+"""Small logs are over before a plan is compiled: these settings of Spark change its speed and no answer."""
+
+LASTING = {
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+    "spark.driver.memory": "4g",
     "spark.sql.ui.retainedExecutions": "1",
     "spark.ui.retainedJobs": "10",
     "spark.ui.retainedStages": "10",
 }
-"""Small logs are over before a plan is compiled: these settings of Spark change its speed and no answer."""
+"""Of a session that many runs share: it remembers few of them, and lives long enough to be compiled well."""
 
 
 def facts_of(run_dir: Path) -> dict[str, Any]:

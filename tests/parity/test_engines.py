@@ -19,10 +19,11 @@ from stillwatch.lab.scenario import scenario_named
 from stillwatch.lab.simulate import write_world
 from stillwatch.lab.world import simulate
 from tests.engines.logs import WORLD, request
-from tests.parity.engines import SMALL, assert_same, both, facts_of
+from tests.parity.engines import LASTING, SMALL, assert_same, both, facts_of
 from tests.scenes.scene import Silent, write_lines
 from tests.scenes.scene import run as run_scene
 from tests.scenes.test_scenes import SCENES, build
+from tests.scenes.world import World
 
 pytestmark = [pytest.mark.usefixtures("spark_here"), pytest.mark.timeout(900)]
 
@@ -33,13 +34,33 @@ def spark_here() -> Iterator[Any]:
     pytest.importorskip("pyspark", reason="pip install 'stillwatch[spark]'")
     from stillwatch.engines.spark_session import open_cluster
 
-    with open_cluster(contract.SparkAsk(master="local[2]", conf=SMALL)) as cluster:
+    with open_cluster(contract.SparkAsk(master="local[2]", conf={**SMALL, **LASTING})) as cluster:
         yield cluster
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_a_scene_is_the_same_bytes_on_both_engines(name: str, tmp_path: Path) -> None:
-    world = build(name).world
+ALONE = ("many_wordings", "no_prompts", "reasoning_replay", "reseller", "two_campaigns")
+"""Scenes that run by themselves as well wherever tests run: each goes another way through an engine."""
+
+OWN = ("event_id", "account_id", "organization_id")
+"""What scenes would share by accident, were their logs one."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "scene" in metafunc.fixturenames:
+        metafunc.parametrize("scene", SCENES if metafunc.config.getoption("--every-scene") else ALONE)
+
+
+def test_all_scenes_in_one_log_are_the_same_bytes_on_both_engines(tmp_path: Path) -> None:
+    whole = World(0)
+    for name in SCENES:
+        world = build(name).world
+        for gathered, rows in ((whole.events, world.events), (whole.accounts, world.accounts)):
+            gathered += [row | {key: f"{name} {row[key]}" for key in OWN if row.get(key)} for row in rows]
+    assert_same(run_scene(whole, tmp_path / "e"), run_scene(whole, tmp_path / "s", "spark"))
+
+
+def test_a_scene_is_the_same_bytes_on_both_engines(scene: str, tmp_path: Path) -> None:
+    world = build(scene).world
     assert_same(run_scene(world, tmp_path / "e"), run_scene(world, tmp_path / "s", "spark"))
 
 

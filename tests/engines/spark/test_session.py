@@ -17,6 +17,8 @@ from tests.scenes.scene import Silent
 
 
 def test_without_the_extra_its_command_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "pyspark"]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(Error) as refused:
         detect(request(tmp_path, engine="spark"), Silent())
