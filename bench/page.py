@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Result, decode_share, giga, seconds, speed
+from bench.scale_page import section
 from stillwatch.lab.benchmark.charts import write_charts
 from stillwatch.lab.benchmark.figures import count, paragraph, percent, table
 from stillwatch.lab.benchmark.page import page
@@ -51,7 +52,12 @@ def main() -> None:
 
 def whole() -> str:
     """Return the page, made of the kept figures."""
-    return page(QUALITY, effort(json.loads(SPEED.read_text(encoding="utf-8"))))
+    return page(QUALITY, of_speed())
+
+
+def of_speed() -> str:
+    """Return what is said of speed and memory: stage by stage, beside others, and as the log grows."""
+    return effort(json.loads(SPEED.read_text(encoding="utf-8"))) + "\n\n" + section()
 
 
 def effort(days: Sequence[Result]) -> str:

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from bench.detection import ROOT
-from bench.page import SPEED, effort
+from bench.page import of_speed
 from stillwatch.cli.benching import PROFILES, measure
 from stillwatch.lab.benchmark.compare import compare, pinned
 
@@ -30,8 +30,7 @@ def main() -> int:
     options.add_argument("--work", type=Path, default=ROOT / "build" / "benchmark", help="where results go")
     options.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="tasks at a time")
     asked = options.parse_args()
-    told = effort(json.loads(SPEED.read_text(encoding="utf-8")))
-    results = measure(asked.profile, asked.work / asked.profile, asked.workers, False, told)
+    results = measure(asked.profile, asked.work / asked.profile, asked.workers, False, of_speed())
     if asked.profile != "quick":
         return 0
     if asked.pin:

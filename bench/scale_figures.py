@@ -27,7 +27,12 @@ REPLAY_CALLS = 176_000_000
 
 def speed(found: Found) -> str:
     """Return the section on speed: the sketch beside its peers, the whole run beside others, and its growth."""
-    parts = ["## Speed", sketching(found["sketching"]), assembled(found["assembled"]), growth(found["scale"])]
+    parts = [
+        "## Speed beside others, and as the log grows",
+        sketching(found["sketching"]),
+        assembled(found["assembled"]),
+        growth(found["scale"]),
+    ]
     return "\n\n".join(parts)
 
 
