@@ -19,8 +19,8 @@ from stillwatch.kernels.sharing import hold, keep_shared_slots, mark_again, pass
 SECOND_SLOTS = 1 << 27
 """128 MiB: a slot for each four of the values that pass the first table at 20 million calls."""
 
-HELD_ROWS_MAX = 1 << 20
-"""Shingles counted in one go: 140 MB with eight holders and eight witnesses each."""
+HELD_ROWS_MAX = 1 << 21
+"""Shingles counted in one go: 280 MB with eight holders and eight witnesses each. Every further go reads all traces."""
 
 HELD_FULL = 0.6
 """Beyond it probing gets slow; the values are then parted once more."""
@@ -77,8 +77,10 @@ def shared_shingles(over: Pass, table: np.ndarray, accounts_min: int) -> tuple[n
     for values, rows, accounts in over(["account_key", "shingles"], places):
         mark_again(values, rows, accounts, second)
     keep_shared_slots(second)
-    parts = int(np.count_nonzero(second) / (HELD_FULL * HELD_ROWS_MAX)) + 1
-    while (found := _counted(over, table, second, parts, accounts_min)) is None:
+    wanted = int(np.count_nonzero(second) / HELD_FULL) + 1
+    held_rows = min(HELD_ROWS_MAX, 1 << wanted.bit_length())
+    parts = wanted // held_rows + 1
+    while (found := _counted(over, table, second, parts, held_rows, accounts_min)) is None:
         parts *= 2
     shingle, witnesses = found
     order = np.argsort(shingle)
@@ -86,7 +88,7 @@ def shared_shingles(over: Pass, table: np.ndarray, accounts_min: int) -> tuple[n
 
 
 def _counted(
-    over: Pass, table: np.ndarray, second: np.ndarray, parts: int, accounts_min: int
+    over: Pass, table: np.ndarray, second: np.ndarray, parts: int, held_rows: int, accounts_min: int
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Count one part of the values after the other; None where a part does not fit."""
     shingles, witnesses = [], []
@@ -99,15 +101,15 @@ def _counted(
             mine = values % np.uint32(parts) == part
             return values[mine], rows[mine], batch["account_key"].to_numpy(), batch["event_key"].to_numpy()
 
-        shingle = np.zeros(HELD_ROWS_MAX, dtype=np.uint32)
-        holders = np.zeros((HELD_ROWS_MAX, accounts_min), dtype=np.uint64)
-        held = np.zeros(HELD_ROWS_MAX, dtype=np.uint8)
-        minima = np.full((HELD_ROWS_MAX, trace.WITNESSES), ~np.uint64(0))
+        shingle = np.zeros(held_rows, dtype=np.uint32)
+        holders = np.zeros((held_rows, accounts_min), dtype=np.uint64)
+        held = np.zeros(held_rows, dtype=np.uint8)
+        minima = np.full((held_rows, trace.WITNESSES), ~np.uint64(0))
         taken = 0
         for values, rows, accounts, events in over(["event_key", "account_key", "shingles"], places):
             fresh = hold(values, rows, accounts, events, shingle, holders, held, minima)
             taken += fresh
-            if fresh < 0 or taken > 0.9 * HELD_ROWS_MAX:
+            if fresh < 0 or taken > 0.9 * held_rows:
                 return None
         shared = held >= accounts_min
         shingles.append(shingle[shared])
