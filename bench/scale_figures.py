@@ -147,8 +147,8 @@ def growth(found: Found | None) -> str:
         "The published campaign of 16 million exchanges and 24,000 accounts, fewer of them in smaller logs, in ten "
         "times as much honest traffic over 30 days. *Decoding* reads the same columns with the same threads and throws "
         "them away. Growth is processor time a call over that in the smallest log with prompts of that length. "
-        f"Figures are medians; the peak is of all rounds, under a limit of {giga(one['memory_max_bytes'])} on the "
-        f"address space that the kernel enforces. {_asked(one['options'])}{machine(one['machine'])}"
+        f"Figures are medians; the peak is of all rounds, {_limit(one)}. "
+        f"{_asked(one['options'])}{machine(one['machine'])} Stillwatch at `{one['code']['commit']}`."
     )
     missed = list(misses(sizes))
     return "\n\n".join(
@@ -228,6 +228,11 @@ def machine(told: Found) -> str:
 
 def load(values: Iterable[float]) -> str:
     return f"The load of the machine was at most {max(values):.1f} meanwhile."
+
+
+def _limit(one: Found) -> str:
+    held = one["memory_max_bytes"]
+    return f"under a limit of {giga(held)} on the address space that the kernel enforces" if held else "without a limit"
 
 
 def _asked(options: Sequence[str]) -> str:
