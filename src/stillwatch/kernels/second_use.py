@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from stillwatch.kernels.sketch import mix
+from stillwatch.kernels.sharing import place_of
 
 MANY = ~np.uint64(0)
 """Stands where one user's key would, once a second user has come."""
@@ -22,20 +22,15 @@ def note_users(shingles, users, part, parts, shingle, user):
              room left.
     Twin:    tests/naive/second_use.py::note_users
     """
-    mask = shingle.shape[0] - 1
     fresh = 0
     for row in range(shingles.shape[0]):
         for place in range(shingles.shape[1]):
             value = shingles[row, place]
             if value == 0 or value % np.uint32(parts) != part:
                 continue
-            slot = np.int64(mix(np.uint64(value)) & np.uint64(mask))
-            probes = 0
-            while shingle[slot] != value and shingle[slot] != 0:
-                slot = (slot + 1) & mask
-                probes += 1
-                if probes > mask:
-                    return -1
+            slot = place_of(value, shingle)
+            if slot < 0:
+                return -1
             if shingle[slot] == 0:
                 shingle[slot] = value
                 user[slot] = users[row]
@@ -51,12 +46,8 @@ def enter(values, shingle):
 
     Shapes:  values uint32[s], none 0; shingle uint32[2^p], filled.
     """
-    mask = shingle.shape[0] - 1
     for at in range(values.shape[0]):
-        slot = np.int64(mix(np.uint64(values[at])) & np.uint64(mask))
-        while shingle[slot] != 0:
-            slot = (slot + 1) & mask
-        shingle[slot] = values[at]
+        shingle[place_of(values[at], shingle)] = values[at]
 
 
 @njit(nogil=True, cache=True)
@@ -66,15 +57,11 @@ def keep_entered(shingles, shingle):
     Shapes:  shingles uint32[n, k]; shingle uint32[2^p] as `enter` filled it → uint32[n, k].
     Twin:    tests/naive/second_use.py::keep_entered
     """
-    mask = shingle.shape[0] - 1
     out = np.zeros_like(shingles)
     for row in range(shingles.shape[0]):
         for place in range(shingles.shape[1]):
             value = shingles[row, place]
             if value == 0:
                 continue
-            slot = np.int64(mix(np.uint64(value)) & np.uint64(mask))
-            while shingle[slot] != value and shingle[slot] != 0:
-                slot = (slot + 1) & mask
-            out[row, place] = shingle[slot]
+            out[row, place] = shingle[place_of(value, shingle)]
     return out

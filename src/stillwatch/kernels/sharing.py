@@ -95,6 +95,21 @@ def passing(values, rows, second):
 
 
 @njit(nogil=True, cache=True)
+def place_of(value, shingle):
+    """Return where a value stands in a table of open places, or the free place that it would take; -1 where it is full.
+
+    Shapes:  value uint32, not 0; shingle uint32[2^p], 0 where free.
+    """
+    mask = shingle.shape[0] - 1
+    slot = np.int64(mix(np.uint64(value)) & np.uint64(mask))
+    for _ in range(shingle.shape[0]):
+        if shingle[slot] == value or shingle[slot] == 0:
+            return slot
+        slot = (slot + 1) & mask
+    return np.int64(-1)
+
+
+@njit(nogil=True, cache=True)
 def hold(values, rows, accounts, events, shingle, holders, held, minima):
     """Take shingles into a table of fixed size: who holds each, up to a number, and its smallest event hashes.
 
@@ -105,19 +120,14 @@ def hold(values, rows, accounts, events, shingle, holders, held, minima):
              first. Returns how many rows of the table are newly taken, or -1 where it is full.
     Twin:    tests/naive/sharing.py::hold
     """
-    mask = shingle.shape[0] - 1
     fresh = 0
     hashed = np.empty(WITNESSES, dtype=np.uint64)
     hashed_row = -1
     for at in range(values.shape[0]):
         value = values[at]
-        slot = np.int64(mix(np.uint64(value)) & np.uint64(mask))
-        probes = 0
-        while shingle[slot] != value and shingle[slot] != 0:
-            slot = (slot + 1) & mask
-            probes += 1
-            if probes > mask:
-                return -1
+        slot = place_of(value, shingle)
+        if slot < 0:
+            return -1
         if shingle[slot] == 0:
             shingle[slot] = value
             fresh += 1
