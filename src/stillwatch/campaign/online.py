@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from stillwatch.campaign.calibration import Calibration
 from stillwatch.campaign.fusion import Axes, Verdict
+from stillwatch.campaign.state_files import replace_state
 from stillwatch.errors import Error
 
 STATE_VERSION = 2
@@ -217,12 +216,7 @@ def save_state(path: Path, before: OnlineState | None, after: OnlineState) -> No
             where=str(path),
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(msgspec.json.format(msgspec.json.encode(asdict(after)), indent=1) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).replace(path)
+    replace_state(path, asdict(after))
 
 
 def _bad(path: Path) -> Error:

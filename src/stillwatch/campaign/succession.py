@@ -7,8 +7,6 @@ the one that it was named in last.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -17,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from stillwatch.campaign.state_files import replace_state
 from stillwatch.errors import Error
 
 STATE_VERSION = 1
@@ -377,12 +376,7 @@ def load_state(path: Path, key: str) -> State:
 
 def save_state(path: Path, state: State) -> None:
     """Replace a state file, whole or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(msgspec.json.format(msgspec.json.encode(asdict(state)), indent=1) + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    Path(name).replace(path)
+    replace_state(path, asdict(state))
 
 
 def _bad(path: Path) -> Error:
