@@ -25,3 +25,8 @@ class Key:
         """Derive the key of one purpose, so that equal values of two purposes do not meet."""
         digest = hashlib.blake2b(secret, digest_size=16, person=purpose.encode()[:16]).digest()
         return Key(int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little"))
+
+
+def key_ident(key: bytes) -> str:
+    """Return the name of a key, by which runs and streams under it are told from others."""
+    return hashlib.blake2b(key, digest_size=4, person=b"key ident").hexdigest()

@@ -14,9 +14,8 @@ import pytest
 
 from stillwatch.engines import following
 from stillwatch.engines.following import Follower, FollowRequest
-from stillwatch.engines.run import key_ident
 from stillwatch.errors import Error
-from stillwatch.pseudonym import UNKEYED
+from stillwatch.pseudonym import UNKEYED, key_ident
 from stillwatch.store.parts import read_calls
 from stillwatch.store.store import Store
 from tests.adapters.brokers import KINDS, PARTITIONS, Broker, started

@@ -13,8 +13,7 @@ from stillwatch.adapters import canonical
 from stillwatch.adapters.contract import ReadSettings
 from stillwatch.adapters.source import list_files
 from stillwatch.engines.ingest import IngestOutcome, IngestRequest, fold_in, ingest
-from stillwatch.engines.run import key_ident
-from stillwatch.pseudonym import UNKEYED
+from stillwatch.pseudonym import UNKEYED, key_ident
 from stillwatch.store.parts import read_calls
 from stillwatch.store.store import Store
 from tests.scenes.scene import Silent, write_lines

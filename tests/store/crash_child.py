@@ -14,8 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from stillwatch.engines.run import key_ident
-from stillwatch.pseudonym import UNKEYED
+from stillwatch.pseudonym import UNKEYED, key_ident
 from stillwatch.store.closing import close_days, days_before
 from stillwatch.store.manifest import HOUR_US
 from stillwatch.store.store import Store

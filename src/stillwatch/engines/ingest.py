@@ -26,10 +26,9 @@ from stillwatch.engines.accounts import best_rows, write_account_rows
 from stillwatch.engines.contract import Progress, RunRequest
 from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import IN_FLIGHT_MAX, Meter, ReadFacts, Rejections, enough
-from stillwatch.engines.run import key_ident
 from stillwatch.errors import Error
 from stillwatch.kernels.tracer import TraceKeys
-from stillwatch.pseudonym import UNKEYED
+from stillwatch.pseudonym import UNKEYED, key_ident
 from stillwatch.store.calls import calls_of, filled_hours
 from stillwatch.store.closing import close_days, days_due, left_to_others, merge_hours
 from stillwatch.store.hours import HourSorter

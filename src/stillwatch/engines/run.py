@@ -36,6 +36,7 @@ from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
 from stillwatch.finding import Reach, Skipped
 from stillwatch.kernels.semantic import Embedder
+from stillwatch.pseudonym import key_ident
 from stillwatch.signals import extraction_intent
 from stillwatch.signals.contract import Mark, Panel, Population, Signal
 from stillwatch.signals.registry import SIGNALS
@@ -90,11 +91,6 @@ class Asked:
         key = key_ident(request.key) + (f" with model {embedder.ident}" if embedder else "")
         stream = Stream.open(request.online, calibration, request.fdr, key) if request.online else None
         return Asked(request, calibration, stream, Granted.of(request), embedder)
-
-
-def key_ident(key: bytes) -> str:
-    """Return the name of a key, by which runs and streams under it are told from others."""
-    return hashlib.blake2b(key, digest_size=4, person=b"key ident").hexdigest()
 
 
 def detect(request: RunRequest, progress: Progress, observer: Observer | None = None) -> RunOutcome:

@@ -16,9 +16,10 @@ from stillwatch.campaign.online import load_state as load_stream
 from stillwatch.campaign.succession import Event, advance, load_state, save_state
 from stillwatch.engines.contract import Observer, Progress, RunRequest
 from stillwatch.engines.following import Follower, FollowRequest
-from stillwatch.engines.run import detect, key_ident
+from stillwatch.engines.run import detect
 from stillwatch.engines.telling import append, found_in
 from stillwatch.errors import Error
+from stillwatch.pseudonym import key_ident
 from stillwatch.store.manifest import overlapping
 from stillwatch.store.store import Store
 from stillwatch.store.window import Window
