@@ -22,7 +22,7 @@ from stillwatch.engines import whole_log
 from stillwatch.engines.accounts import GREATEST_FIRST
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls, Read
-from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
+from stillwatch.engines.members import FAMILIES_PER_CALL_MAX, MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
 from stillwatch.engines.parts import CODEC, PartFiles
 from stillwatch.engines.reading import BLOCKS, IN_FLIGHT_MAX
 from stillwatch.engines.shingles import PACKED_SCHEMA, shared_shingles, shingle_rows
@@ -37,9 +37,6 @@ MEMORY_MAX = "500MB"
 
 ACCOUNTS_MIN = 8
 """A skeleton that fewer accounts share is theirs: it is never linked, and no word of it is ever shown."""
-
-FAMILIES_PER_CALL_MAX = 8
-"""A harness, a recipe, a template, an item, and as many common phrases: those a call carries most of are kept."""
 
 DEDUPE_ROWS_MAX = 4_000_000
 """Event keys looked at in one go for repeats: about 400 MB in the hash table."""
@@ -80,7 +77,7 @@ class Tables:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
     def _view(self, name: str, files: list[Path]) -> None:
-        listed = ", ".join(_quoted(file) for file in files)
+        listed = ", ".join(quoted(file) for file in files)
         self._base.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([{listed}])")
 
     def place(self, name: str) -> Path:
@@ -115,7 +112,7 @@ class Tables:
     def sorted_exchanges(self, found: Path) -> pa.RecordBatchReader:
         """Return the rows of a Parquet file of exchanges, ordered by event."""
         return self.batches(
-            f"SELECT * FROM read_parquet({_quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
+            f"SELECT * FROM read_parquet({quoted(found)}) ORDER BY event_id, account_id, campaign_id", ROWS_WRITTEN
         )
 
 
@@ -143,7 +140,7 @@ class Embedded(Tables):
             path = self._work / f"once-{part:05d}.parquet"
             statement = statements.KEPT_EVENTS.format(**columns, parts=parts, part=part)
             self._base.execute(
-                f"COPY ({statement}) TO {_quoted(path)} "
+                f"COPY ({statement}) TO {quoted(path)} "
                 f"(FORMAT parquet, COMPRESSION {CODEC}, ROW_GROUP_SIZE {PASS_ROWS})"
             )
             kept.append(path)
@@ -260,13 +257,13 @@ class Embedded(Tables):
             return
         folder = self.place("members")
         self._base.execute(
-            f"COPY (SELECT *, family % {parts} AS part FROM ({busy})) TO {_quoted(folder)} "
+            f"COPY (SELECT *, family % {parts} AS part FROM ({busy})) TO {quoted(folder)} "
             f"(FORMAT parquet, COMPRESSION {CODEC}, PARTITION_BY (part))"
         )
         for part in range(parts):
             files = sorted((folder / f"part={part}").glob("*.parquet"))
             if files:
-                listed = ", ".join(_quoted(file) for file in files)
+                listed = ", ".join(quoted(file) for file in files)
                 yield part, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
             for file in files:
                 file.unlink()
@@ -367,5 +364,6 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(pa.int64()) if pa.types.is_decimal(column.type) else column
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """Return a path as a literal of a statement."""
     return "'" + str(path).replace("'", "''") + "'"

@@ -8,6 +8,9 @@ import pyarrow as pa
 from stillwatch import trace
 from stillwatch.engines.blocks import Blocks
 
+FAMILIES_PER_CALL_MAX = 8
+"""A harness, a recipe, a template, an item, and as many common phrases: those a call carries most of are kept."""
+
 MEMBER_SCHEMA = pa.schema(
     [
         ("family", pa.int32()),

@@ -16,7 +16,7 @@ from stillwatch.engines import whole_log
 from stillwatch.engines.accounts import ACCOUNT_ROWS_SCHEMA
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls, Read
-from stillwatch.engines.embedded import ACCOUNTS_MIN, FAMILY_CALLS_MIN, Tables
+from stillwatch.engines.embedded import ACCOUNTS_MIN, FAMILY_CALLS_MIN, Tables, quoted
 from stillwatch.engines.family_calls import PANEL_CALLS_MAX, THINNING, share_of
 from stillwatch.engines.members import MEMBER_COLUMNS
 from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS
@@ -253,7 +253,7 @@ class Spark:
             writer.write_table(part)
         assert writer is not None
         writer.close()
-        self._small.table_of(name, f"SELECT * FROM read_parquet({_quoted(path)}) ORDER BY family")
+        self._small.table_of(name, f"SELECT * FROM read_parquet({quoted(path)}) ORDER BY family")
         path.unlink()
 
     def elsewhere(self, family: int, columns: Sequence[str], work: OnCalls) -> pa.Table | None:
@@ -317,7 +317,3 @@ def _union(frames: Iterator[Any]) -> Any:
     for frame in frames:
         whole = whole.union(frame)
     return whole
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -12,14 +12,11 @@ from stillwatch import trace
 from stillwatch.campaign.families import Families
 from stillwatch.engines.blocks import Blocks
 from stillwatch.engines.contract import OnCalls
-from stillwatch.engines.members import MEMBER_SCHEMA, member_rows
+from stillwatch.engines.members import FAMILIES_PER_CALL_MAX, MEMBER_SCHEMA, member_rows
 from stillwatch.engines.panels import EVENT_COLUMNS
 from stillwatch.engines.shingles import shingle_rows
 from stillwatch.engines.spark_rows import from_spark, spark_schema, to_spark
 from stillwatch.kernels.sharing import assign_groups, directory
-
-FAMILIES_PER_CALL_MAX = 8
-"""As in the embedded engine: a call is in the families that it carries most of."""
 
 NO_FAMILY = -1
 """The family of a row of MEMBERS that says, as its item, how many calls of a task were in more families."""

@@ -159,7 +159,7 @@ class MergeHeld:
 
 
 def slot_table(values: np.ndarray) -> np.ndarray:
-    """Return a table for `sharing.shared_places` and `assign_groups`: 1 in the slots of these values."""
+    """Return a table for `sharing.shared_places`: 1 in the slots of these values."""
     table = np.zeros(1 << TABLE_BITS, dtype=np.uint8)
     table[values >> np.uint32(32 - TABLE_BITS)] = 1
     return table
