@@ -1,7 +1,8 @@
 #!/bin/sh
 # Make .venv from the locked requirements: "base" is what running Stillwatch needs, "dev" is what working on
-# it needs, "bench" also has the libraries that it is timed against. Every download is checked against a hash in
-# requirements/; done again only when those change.
+# it needs, "bench" also has the libraries that it is timed against; "litellm" makes .venv-litellm, the gateway that
+# tests speak to, apart from everything of ours. Every download is checked against a hash in requirements/; done again
+# only when those change.
 set -eu
 cd "$(dirname "$0")/.."
 kind=${1:-base}

@@ -1,0 +1,1 @@
+"""The gate: one call, one decision, within a deadline."""

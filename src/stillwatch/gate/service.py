@@ -1,0 +1,65 @@
+"""One call through the gate: recognise, remember, decide, record. Every door asks here and nowhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from stillwatch.gate.contract import (
+    Call,
+    Capture,
+    Meter,
+    Outcome,
+    Policy,
+    Recognition,
+    Reply,
+    Snapshot,
+    State,
+    Ticket,
+)
+
+ACTING = frozenset({"cap", "strip", "route", "step-up", "delay", "deny"})
+"""Rungs that a caller feels: these count against a policy's limits on how many accounts an hour it may touch."""
+
+
+@dataclass(slots=True)
+class Gate:
+    """What decides, put together. `snapshot` and `policy` return what is in force now, so that either is swapped
+    between two calls; before there is a snapshot nobody is known.
+
+    `key_of_block` turns the digest of a reasoning block into its pseudonym.
+    """
+
+    snapshot: Callable[[], Snapshot | None]
+    policy: Callable[[], Policy]
+    state: State
+    meter: Meter
+    key_of_block: Callable[[str], int]
+    capture: Capture | None = None
+
+    async def decide(self, call: Call, door: str) -> Ticket:
+        """Decide one call. Never raises for what a caller sent: what cannot be looked up is nobody known."""
+        begun = time.perf_counter()
+        snapshot, policy = self.snapshot(), self.policy()
+        if snapshot is None:
+            recognition = Recognition(account_key=0)
+        else:
+            recognition = snapshot.recognise(call)
+        observed = await self.state.observe(call, recognition)
+        decision = policy.decide(call, recognition, observed)
+        await self.state.record(Outcome(call.time_us, recognition, decision, acted=decision.rung in ACTING))
+        self.meter.decided(door, decision, time.perf_counter() - begun)
+        return Ticket(call, recognition, decision)
+
+    async def replied(self, ticket: Ticket, reply: Reply) -> None:
+        """Take note of how a call ended: its tokens, the blocks issued, and the call itself where it is captured."""
+        keys = tuple(self.key_of_block(block) for block in reply.issued_blocks)
+        tokens = -1 if reply.output_tokens is None else reply.output_tokens
+        await self.state.record(
+            Outcome(
+                ticket.call.time_us, ticket.recognition, ticket.decision, output_tokens=tokens, issued_block_keys=keys
+            )
+        )
+        if self.capture is not None:
+            self.capture.keep(ticket, reply)
