@@ -22,7 +22,7 @@ from tests.store.calls import KEY, as_lines, event, fold_events, fold_files, hel
 
 ANSWER = (
     "campaigns.jsonl", "accounts.parquet", "exchanges.parquet", "activity.parquet", "considered.parquet",
-    "groups.jsonl",
+    "groups.jsonl", "signatures.jsonl",
 )  # fmt: skip
 
 

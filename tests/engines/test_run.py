@@ -84,7 +84,7 @@ def test_a_run_writes_its_files_and_no_working_files(tmp_path: Path) -> None:
     assert outcome.run_dir == asked.out
     assert sorted(contents(asked.out)) == [
         "accounts.parquet", "activity.parquet", "campaigns.jsonl", "considered.parquet", "exchanges.parquet",
-        "groups.jsonl", "rejected.jsonl", "run.json",
+        "groups.jsonl", "rejected.jsonl", "run.json", "signatures.jsonl",
     ]  # fmt: skip
     told = json.loads((asked.out / "run.json").read_text())
     assert [stage["name"] for stage in told["stages"]] == STAGES

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stillwatch.kernels.fill import core_hits, core_shingles, fill_keys, item_keys, template_shingles
+from stillwatch.kernels.fill import carried_counts, core_hits, core_shingles, fill_keys, item_keys, template_shingles
 from tests.naive import fill as twin
 
 WIDTH = 5
@@ -66,3 +66,11 @@ def test_who_shares_but_a_phrase_with_a_family_is_outside_its_core() -> None:
     core, needed = core_shingles(shingles)
     assert core.tolist() == [901, 902, 903, 904]
     assert (core_hits(shingles, core) >= needed).tolist() == [True] * 30 + [False] * 10
+
+
+@settings(max_examples=100)
+@given(st.lists(call, max_size=12), st.sets(st.integers(1, 12)))
+def test_values_are_counted_over_calls_as_by_the_slow_twin(calls: list[list[int]], values: set[int]) -> None:
+    shingles = np.array(calls, dtype=np.uint32).reshape(len(calls), WIDTH)
+    found = carried_counts(shingles, np.array(sorted(values), dtype=np.uint32))
+    assert found.tolist() == twin.carried_counts(calls, sorted(values))

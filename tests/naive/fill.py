@@ -34,3 +34,8 @@ def fill_keys(accounts: Sequence[Sequence[Sequence[int]]], template: set[int]) -
 def core_hits(calls: Sequence[Sequence[int]], core: set[int]) -> list[int]:
     """Return how many of the core's shingles each call carries."""
     return [sum(shingle in core for shingle in shingles) for shingles in calls]
+
+
+def carried_counts(calls: Sequence[Sequence[int]], values: Sequence[int]) -> list[int]:
+    """Return how often each value stands in calls."""
+    return [sum(list(shingles).count(value) for shingles in calls) for value in values]

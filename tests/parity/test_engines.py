@@ -132,7 +132,10 @@ def test_a_table_of_a_catalog_is_read_by_spark_itself(tmp_path: Path, spark_here
         replace(asked, engine="spark", events=("spark:global_temp.calls",), out=tmp_path / "table", power=False),
         Silent(),
     ).run_dir
-    for name in ("accounts.parquet", "campaigns.jsonl", "exchanges.parquet", "groups.jsonl", "considered.parquet"):
+    for name in (
+        "accounts.parquet", "campaigns.jsonl", "exchanges.parquet", "groups.jsonl", "considered.parquet",
+        "signatures.jsonl",
+    ):  # fmt: skip
         assert (here / name).read_bytes() == (there / name).read_bytes(), name
 
 

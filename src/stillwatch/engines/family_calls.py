@@ -13,6 +13,8 @@ from stillwatch.engines.blocks import Blocks
 from stillwatch.engines.contract import Engine
 from stillwatch.engines.embedded import as_numpy
 from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS, Core, FamilyRows, build_panel, closest
+from stillwatch.engines.shingles import shingle_rows
+from stillwatch.engines.signatures import Carriers, Signature, most_carried
 from stillwatch.signals.contract import Panel, Population
 
 PANEL_CALLS_MAX = 400_000
@@ -77,6 +79,7 @@ class FamilyCalls:
         self._blocks = blocks
         self._available = available
         self._cores: dict[int, Core] = {}
+        self._carriers: dict[int, Carriers] = {}
 
     def panels(self, chosen: list[int]) -> Iterator[tuple[int, Panel]]:
         """Yield each chosen family with its calls, in the order given."""
@@ -113,6 +116,22 @@ class FamilyCalls:
         """
         parts = [self._core_rows(family) for family in sorted(families)]
         return closest({name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {})
+
+    def signature(self, family: int) -> Signature:
+        """Return what the calls of a family that `closest` was asked about have in common, and who makes them."""
+        core, members = self._cores[family], self._members.numpy(family)
+        calls = shingle_rows(core.keep(self._rows(family, self._kept_items([family]))))
+        banned = (members["banned"] != 0) & (members["closed_us"] >= 0)
+        return Signature(
+            group_id=self._families.name(family),
+            shingles=most_carried(calls, core.shingle),
+            hits_needed=core.hits_needed,
+            own=most_carried(calls, self._families.shingle[self._families.family == family]),
+            own_needed=int(self._families.hits_needed()[family]),
+            carriers=self._carriers[family],
+            banned=members["account_key"][banned],
+            banned_us=members["closed_us"][banned],
+        )
 
     def _collect(self, chosen: list[int]) -> None:
         self._engine.collect(self._families, chosen)
@@ -159,7 +178,9 @@ class FamilyCalls:
         found = self._engine.elsewhere(family, (*EVENT_COLUMNS, "shingles"), close)
         if found is None:
             found = pa.concat_tables(close(pa.Table.from_batches([some])) for some in self._calls.batches(family))
-        return {name: found[name].to_numpy() for name in found.column_names}
+        rows = {name: found[name].to_numpy() for name in found.column_names}
+        self._carriers[family] = Carriers.of(rows["account_key"])
+        return rows
 
 
 def share_of(count: int) -> int:

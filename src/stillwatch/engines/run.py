@@ -31,6 +31,7 @@ from stillwatch.engines.kinship import Kinship
 from stillwatch.engines.memory import keep_no_large_blocks, release
 from stillwatch.engines.reading import Rejections
 from stillwatch.engines.second_look import flagged_calls, look_again
+from stillwatch.engines.signatures import write_signatures
 from stillwatch.engines.sources import EmbeddedSource, StoredSource
 from stillwatch.engines.windows import Stream
 from stillwatch.errors import Error
@@ -166,6 +167,7 @@ def _run(asked: Asked, source: Source, staged: Path, progress: Progress, observe
             concluded, kept = _concluded(asked, judged, calls, staged)
             flagged = flagged_calls(kept, concluded)
             idents, rows[0] = look_again(engine, flagged, concluded, read, staged, observer)
+            write_signatures(staged, concluded.campaigns, idents, calls.signature)
         with stages.stage("power") as rows:
             reaches = _reaches(asked, concluded, population, frozenset(filled))
             rows[0] = len(reaches)

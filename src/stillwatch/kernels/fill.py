@@ -90,6 +90,21 @@ def core_hits(shingles, core):
 
 
 @njit(nogil=True, cache=True)
+def carried_counts(shingles, values):
+    """Return how often each value stands in calls: uint32[n, k], uint32[c] ascending → int64[c].
+
+    Twin:    tests/naive/fill.py::carried_counts
+    """
+    out = np.zeros(values.shape[0], dtype=np.int64)
+    for row in range(shingles.shape[0]):
+        for place in range(shingles.shape[1]):
+            index = np.searchsorted(values, shingles[row, place])
+            if index < values.shape[0] and values[index] == shingles[row, place]:
+                out[index] += 1
+    return out
+
+
+@njit(nogil=True, cache=True)
 def fill_keys(shingles, starts, template):
     """Return a key for each call's fill: its smallest input shingles that are neither template nor preamble.
 
