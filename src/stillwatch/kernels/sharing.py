@@ -162,7 +162,7 @@ def assign_groups(shingles, values, starts, groups, hits_needed, out_max):
     out_groups = np.empty(room, dtype=np.int32)
     met = np.empty(shingles.shape[1], dtype=np.int32)
     times = np.empty(shingles.shape[1], dtype=np.int32)
-    shift = _drawer_shift(starts)
+    shift = drawer_shift(starts)
     at = 0
     saturated = 0
     for row in range(shingles.shape[0]):
@@ -215,7 +215,7 @@ def directory(values):
     while bits < 31 and (1 << (bits - 2)) < values.shape[0]:
         bits += 1
     starts = np.zeros((1 << bits) + 1, dtype=np.int32)
-    shift = _drawer_shift(starts)
+    shift = drawer_shift(starts)
     for at in range(values.shape[0]):
         starts[np.int64(np.uint64(values[at]) >> shift) + 1] += 1
     for drawer in range(1, starts.shape[0]):
@@ -224,7 +224,8 @@ def directory(values):
 
 
 @njit(nogil=True, cache=True)
-def _drawer_shift(starts):
+def drawer_shift(starts):
+    """Return by how many bits a value is shifted to the number of its drawer in a `directory`."""
     bits = 0
     while (1 << bits) < starts.shape[0] - 1:
         bits += 1
