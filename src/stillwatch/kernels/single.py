@@ -66,10 +66,11 @@ def call_shingles(system, newest, seed):
     _write_shingles(system, seed, out[:SYSTEM_SHINGLES])
     _write_shingles(newest, seed, out[SYSTEM_SHINGLES : SYSTEM_SHINGLES + INPUT_SHINGLES])
     held = np.empty((2, MARKERS), dtype=np.uint64)
-    for at, text in enumerate((system, newest)):
-        offsets = np.zeros(2, dtype=np.int64)
-        offsets[1] = text.shape[0]
-        markers(offsets, text, seed, held[at : at + 1])
+    offsets = np.zeros(2, dtype=np.int64)
+    offsets[1] = system.shape[0]
+    markers(offsets, system, seed, held[:1])
+    offsets[1] = newest.shape[0]
+    markers(offsets, newest, seed, held[1:])
     place = np.arange(2).astype(np.int32)
     join_markers(held, place[:1], held, place[1:], out[SHINGLES - MARKERS :].reshape(1, MARKERS))
     return out
