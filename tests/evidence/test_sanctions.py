@@ -1,4 +1,4 @@
-"""A list of sanctions holds where a trusted key signed it, every sanction in it is bounded, and nothing else is taken."""
+"""A list of sanctions holds where a trusted key signed it and all in it is bounded; nothing else is taken."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def test_even_a_signed_sanction_must_have_bounds_and_make_sense(
     known = replace(CONFIRMED, **{name: change[name] for name in change if name in asdict(CONFIRMED)})
     named = {**asdict(CONFIRMED), "sanction_id": sanctions.sanction_ident(known), **change}
     body = {**asdict(PLAIN), "sanctions": [named]}
-    body["list_id"] = sanctions.list_ident(replace(PLAIN, sanctions=(replace(known, sanction_id=named["sanction_id"]),)))
+    body["list_id"] = sanctions.list_ident(
+        replace(PLAIN, sanctions=(replace(known, sanction_id=named["sanction_id"]),))
+    )
     assert refused(resigned(body, private), trusted) == "bad-sanctions"
 
 

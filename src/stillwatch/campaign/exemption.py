@@ -128,7 +128,7 @@ class Exemption:
 def keyed(grants: Sequence[Grant], key: Key) -> list[KeyedGrant]:
     """Turn the names of grants into the run's pseudonyms (`key` is that of identifiers), grants in order of name."""
     return [
-        KeyedGrant(grant, _keys(grant.accounts, key), _keys(grant.organizations, key), _keys(grant.models, key))
+        KeyedGrant(grant, *(name_keys(names, key) for names in (grant.accounts, grant.organizations, grant.models)))
         for grant in sorted(grants, key=lambda grant: grant.grant_id)
     ]
 
@@ -311,7 +311,7 @@ def _audit(
     )
 
 
-def _keys(names: Sequence[str], key: Key) -> Keys:
+def name_keys(names: Sequence[str], key: Key) -> Keys:
     """Return the pseudonyms of names, some of which are pseudonyms already."""
     hidden = [int(name.removeprefix(PSEUDONYM_PREFIX), 16) for name in names if name.startswith(PSEUDONYM_PREFIX)]
     plain = [name for name in names if not name.startswith(PSEUDONYM_PREFIX)]

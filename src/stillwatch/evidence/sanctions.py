@@ -1,4 +1,4 @@
-"""Signed sanction lists: issued, inspected, verified. A list that cannot be verified sanctions nobody and clears nobody."""
+"""Signed sanction lists: issued, inspected, verified. One that does not verify sanctions nobody and clears nobody."""
 
 from __future__ import annotations
 

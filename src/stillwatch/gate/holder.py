@@ -1,0 +1,79 @@
+"""Which snapshot is in force: swapped between two calls while a gate runs, and never for a worse one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stillwatch.errors import Error
+from stillwatch.gate.contract import Meter
+from stillwatch.gate.snapshot import MappedSnapshot, open_snapshot
+
+_Seen = tuple[int, int, int]
+"""Inode, size and time of change: what tells one file of a name from the next."""
+
+
+@dataclass(slots=True)
+class Holder:
+    """The snapshot at `path`, as long as one of the trusted keys (file name → PEM) signed it.
+
+    `sequence_min` is the oldest sequence that is taken at first: what a gate remembers of its life before. A snapshot
+    in force that expires stays, and knows nobody.
+    """
+
+    path: Path
+    public_pems: Mapping[str, bytes]
+    secret: bytes
+    meter: Meter
+    sequence_min: int = 0
+    _held: MappedSnapshot | None = field(default=None, init=False)
+    _seen: _Seen | None = field(default=None, init=False)
+    _fault: str = field(default="", init=False)
+
+    def current(self) -> MappedSnapshot | None:
+        """Return the snapshot in force; None before there was one."""
+        return self._held
+
+    def refresh(self, now_us: int) -> bool:
+        """Look whether there is another file, and put it in force where it is good; return whether it was.
+
+        Whatever is wrong with it keeps the last good one and raises an alarm of that name, again at every look until it
+        is put right: no-such-snapshot, snapshot-broken, snapshot-version, snapshot-cut, snapshot-forged,
+        snapshot-untrusted, snapshot-other-key, snapshot-future, snapshot-expired, snapshot-old.
+
+        Cost:    one look at the file's status; where it changed, the file read from end to end.
+        """
+        before = self._held
+        seen = _seen(self.path)
+        # One of the future comes of age by waiting.
+        if seen != self._seen or seen is None or self._fault == "snapshot-future":
+            self._fault = self._take(now_us)
+            self._seen = seen
+        if self._fault:
+            self.meter.alarm(self._fault)
+        if self._held is not None and self._held.head.expires_us <= now_us and self._fault != "snapshot-expired":
+            self.meter.alarm("snapshot-expired")
+        return self._held is not before
+
+    def _take(self, now_us: int) -> str:
+        """Put the file in force; return what is wrong with it, nothing where it is good."""
+        try:
+            found = open_snapshot(self.path, dict(self.public_pems), self.secret, now_us)
+        except Error as error:
+            return error.ident
+        held = self._held
+        if held is not None and found.ident == held.ident:
+            return ""
+        if found.head.sequence < self.sequence_min or (held and found.head.sequence <= held.head.sequence):
+            return "snapshot-old"
+        self._held = found
+        return ""
+
+
+def _seen(path: Path) -> _Seen | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
