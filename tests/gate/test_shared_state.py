@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -10,9 +11,12 @@ from pathlib import Path
 import pytest
 import redis
 
+from stillwatch.cli import main as cli
 from stillwatch.errors import Error
+from stillwatch.evidence import grants, signing
 from stillwatch.gate.contract import Observed
 from stillwatch.gate.shared_state import FAILURES_MAX, PAUSE_S, SharedState
+from tests.evidence.grants import PLAIN
 from tests.gate.redis_server import RedisServer, running
 from tests.gate.states import DENY, NO_TIMEOUT_S, NOON_US, observe, record, someone
 
@@ -170,3 +174,25 @@ def test_the_use_of_grants_can_be_read_for_a_report(server: RedisServer) -> None
         assert refused.value.ident == "state-unreachable"
 
     play(server, steps)
+
+
+def test_a_person_is_shown_the_use_of_a_grant_as_the_gate_counted_it(
+    server: RedisServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cryptography")
+    grant = grants.issue(PLAIN, signing.new_private_key())
+    (tmp_path / "grant.json").write_text(grant)
+    grantee = someone(11, grant_id=grants.grant_ident(PLAIN))
+
+    async def steps(state: SharedState) -> None:
+        for _ in range(PLAIN.calls_max + 2):
+            await observe(state, grantee)
+        await record(state, grantee, output_tokens=600)
+
+    play(server, steps, NO_TIMEOUT_S)
+    assert cli.run(["grant", "report", str(tmp_path / "grant.json"), "--gate-state", server.url, "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["gate"] == {
+        "calls": PLAIN.calls_max + 2, "output_tokens": 600, "calls_over": 2, "output_tokens_over": 0,
+    }  # fmt: skip
+    assert (told["calls_left"], told["output_tokens_left"]) == (0, PLAIN.output_tokens_max - 600)
