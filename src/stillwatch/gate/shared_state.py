@@ -14,6 +14,7 @@ that a cluster keeps them on one node.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from importlib import resources
 
@@ -70,9 +71,8 @@ class SharedState:
     def __init__(self, client: redis.asyncio.Redis, timeout_s: float, failover_within_us: int) -> None:
         self._client = client
         self._timeout_s = timeout_s
-        self._failover_within_us = failover_within_us
-        self._observe = client.register_script(_script("observe"))
-        self._record = client.register_script(_script("record"))
+        self._observe = client.register_script(_script("observe", failover_within_us))
+        self._record = client.register_script(_script("record", failover_within_us))
         self._failures = 0
         self._next_try = 0.0
         self._unavailable = 0
@@ -118,39 +118,24 @@ class SharedState:
 
     async def observe(self, call: Call, recognition: Recognition) -> Observed:
         """Count the call in, and return what is remembered."""
-        account = recognition.account_key
-        keys = [
-            f"{PREFIX}account:{account:x}",
-            f"{PREFIX}cluster:{recognition.campaign_id}",
-            f"{PREFIX}cluster-accounts:{recognition.campaign_id}",
-            f"{PREFIX}family:{recognition.signature}",
-            f"{PREFIX}grant:{recognition.grant_id}",
-            f"{PREFIX}acted",
-            f"{PREFIX}acted-accounts",
-            *(f"{PREFIX}block:{key:x}" for key in recognition.block_keys[-BLOCKS_OF_CALL_MAX:]),
-        ]
-        found = await self._ask(
-            self._observe,
-            keys,
-            [
-                call.time_us,
-                call.time_us // HOUR_US,
-                call.time_us // DAY_US,
-                f"{account:x}",
-                f"{recognition.organization_key:x}",
-                int(bool(recognition.campaign_id)),
-                int(bool(recognition.signature)),
-                int(bool(recognition.grant_id)),
-                self._failover_within_us,
-                CLUSTER_ACCOUNTS_MAX,
-                ACCOUNT_KEPT_S,
-                CLUSTER_KEPT_S,
-                GRANT_KEPT_S,
-            ],
+        who, time_us = recognition, call.time_us
+        keys = [f"{PREFIX}account:{who.account_key:x}", f"{PREFIX}acted", f"{PREFIX}acted-accounts"]
+        if who.campaign_id:
+            keys += (f"{PREFIX}cluster:{who.campaign_id}", f"{PREFIX}cluster-accounts:{who.campaign_id}")
+        if who.signature:
+            keys.append(f"{PREFIX}family:{who.signature}")
+        if who.grant_id:
+            keys.append(f"{PREFIX}grant:{who.grant_id}")
+        keys += [f"{PREFIX}block:{key:x}" for key in who.block_keys[-BLOCKS_OF_CALL_MAX:]]
+        said = (
+            f"{time_us} {time_us // HOUR_US} {time_us // DAY_US} {who.account_key:x} {who.organization_key:x} "
+            f"{who.campaign_id != '':d} {who.signature != '':d} {who.grant_id != '':d}"
         )
-        if found is None:
+        answer = await self._ask(self._observe, keys, said)
+        if answer is None:
             self._unavailable += 1
-            return Observed(available=False, first_seen_us=call.time_us)
+            return Observed(available=False, first_seen_us=time_us)
+        found = [int(number) for number in answer.split()]
         return Observed(
             first_seen_us=found[0],
             account_calls_hour=found[1],
@@ -183,25 +168,13 @@ class SharedState:
             f"{PREFIX}acted-accounts",
             *(f"{PREFIX}block:{key:x}" for key in outcome.issued_block_keys[-BLOCKS_OF_CALL_MAX:]),
         ]
-        found = await self._ask(
-            self._record,
-            keys,
-            [
-                outcome.call_time_us,
-                outcome.call_time_us // HOUR_US,
-                f"{recognition.account_key:x}",
-                f"{recognition.organization_key:x}",
-                int(outcome.acted),
-                int(recognition.verified),
-                int(refused),
-                outcome.output_tokens,
-                ACTED_ACCOUNTS_MAX,
-                2 * self._failover_within_us // 1_000_000 + 1,
-                CLUSTER_KEPT_S,
-                BLOCK_KEPT_S,
-            ],
+        said = (
+            f"{outcome.call_time_us} {outcome.call_time_us // HOUR_US} {recognition.account_key:x} "
+            f"{recognition.organization_key:x} {outcome.acted:d} {recognition.verified:d} {refused:d} "
+            f"{outcome.output_tokens}"
         )
-        self._dropped += found is None
+        if await self._ask(self._record, keys, said) is None:
+            self._dropped += 1
 
     async def grant_volumes(self, grant_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
         """Return the calls and the output tokens that were counted against each grant, for a report.
@@ -233,7 +206,7 @@ class SharedState:
             "away": int(self._failures >= FAILURES_MAX),
         }
 
-    async def _ask(self, script: AsyncScript, keys: list[str], arguments: list[int | str]) -> list[int] | None:
+    async def _ask(self, script: AsyncScript, keys: list[str], said: str) -> bytes | None:
         """Return a script's answer, None where there is none in time or the server counts as away."""
         now = asyncio.get_running_loop().time()
         if self._failures >= FAILURES_MAX:
@@ -242,13 +215,13 @@ class SharedState:
             self._next_try = now + PAUSE_S  # This call tries; the others go on as before until it is answered.
         try:
             async with asyncio.timeout(self._timeout_s):
-                found: list[int] = await script(keys, arguments)
+                answer: bytes = await script(keys, (said,))
         except (RedisError, OSError, TimeoutError):
             self._failures += 1
             self._next_try = now + PAUSE_S
             return None
         self._failures = 0
-        return found
+        return answer
 
 
 def _unreachable(error: Exception) -> Error:
@@ -259,5 +232,17 @@ def _unreachable(error: Exception) -> Error:
     )
 
 
-def _script(name: str) -> str:
-    return resources.files("stillwatch.gate").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+def _script(name: str, failover_within_us: int) -> str:
+    """Return a script with its constants in it."""
+    text = resources.files("stillwatch.gate").joinpath(f"{name}.lua").read_text(encoding="utf-8")
+    constants = {
+        "ACCOUNT_KEPT_S": ACCOUNT_KEPT_S,
+        "ACTED_ACCOUNTS_MAX": ACTED_ACCOUNTS_MAX,
+        "BLOCK_KEPT_S": BLOCK_KEPT_S,
+        "CLUSTER_ACCOUNTS_MAX": CLUSTER_ACCOUNTS_MAX,
+        "CLUSTER_KEPT_S": CLUSTER_KEPT_S,
+        "FAILOVER_WITHIN_US": failover_within_us,
+        "FAMILY_KEPT_S": 2 * failover_within_us // 1_000_000 + 1,
+        "GRANT_KEPT_S": GRANT_KEPT_S,
+    }
+    return re.sub("%([A-Z_]+)%", lambda match: str(constants[match[1]]), text.split("\n\n", 1)[1])
