@@ -437,6 +437,32 @@ def test_a_grant_is_issued_inspected_and_verified_by_the_right_key_alone(
     assert "none of the 1 keys that you trust" in capsys.readouterr().err
 
 
+def test_a_grant_is_ended_and_its_use_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("cryptography")
+    monkeypatch.chdir(tmp_path)
+    for name in ("issuer", "stranger"):
+        assert cli.run(["grant", "keygen", "--out", name]) == 0
+    said = ["--grantee", "g", "--account", "a", "--model", "m", "--purpose", "p", "--issuer", "i", "--calls-max", "9"]
+    said += ["--output-tokens-max", "9", "--not-before", "2026-01-01T00:00:00Z", "--expires", "2027-01-01T00:00:00Z"]
+    assert cli.run(["grant", "issue", "--key", "issuer.key", *said, "--out", "grant.json"]) == 0
+    for key in ("issuer", "stranger"):
+        revoke = ["grant", "revoke", "grant.json", "--key", f"{key}.key", "--reason", "it is over"]
+        assert cli.run([*revoke, "--from", "2026-05-01T00:00:00Z", "--out", f"by-{key}.json"]) == 0
+    capsys.readouterr()
+    assert cli.run(["grant", "verify", "grant.json", "--key", "issuer.pub", "--revocations", "by-issuer.json"]) == 0
+    assert "revoked       from 1 May 2026, 00:00 UTC\n" in capsys.readouterr().out
+    assert cli.run(["grant", "inspect", "grant.json", "--revocations", "by-stranger.json"]) == 0
+    assert "revoked       from 1 May 2026, 00:00 UTC; NOT verified" in capsys.readouterr().out
+    wrong = ["grant", "verify", "grant.json", "--key", "issuer.pub", "--revocations", "by-stranger.json"]
+    assert cli.run(wrong) == cli.EXIT_ERROR
+    assert "none of the 1 keys" in capsys.readouterr().err
+    assert cli.run(["grant", "report", "grant.json", "--revocations", "by-issuer.json", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["ends"], told["revoked"], told["calls_left"]) == ("2026-05-01T00:00:00Z", True, 9)
+
+
 def test_a_key_pair_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("issuer.pub").write_text("somebody's")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 GRANT_VERSION = 1
+REVOCATION_VERSION = 1
 
 PSEUDONYM_PREFIX = "pseudonym:"
 """An account or organisation may be named by its pseudonym under the provider's key, 16 hex digits, and not its id."""
@@ -41,6 +42,18 @@ class Grant:
     expires: str
     issuer: str
     issued: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The end of a grant before the one that it states. `reason` is in words, for people.
+
+    Units:   revoked_from is RFC 3339 in UTC, the first moment that the grant no longer covers; it may lie in the past.
+    """
+
+    grant_id: str
+    revoked_from: str
+    reason: str
 
 
 def micros(rfc3339: str) -> int:

@@ -13,11 +13,13 @@ from stillwatch.campaign.conclusion import Draft
 from stillwatch.campaign.exemption import (
     Exemption,
     KeyedGrant,
+    Tally,
     Usage,
     Volume,
     exempt,
     keyed,
     lines,
+    tallies,
     volumes,
     without_exempted,
 )
@@ -94,7 +96,7 @@ def test_without_any_grant_nothing_changes() -> None:
     [
         (calls("a0", model="model-b"), "3 calls on another model"),
         (calls("a0", day=-1), "3 calls before it began"),
-        (calls("a0", day=10), "3 calls after it expired"),
+        (calls("a0", day=10), "3 calls after it ended"),
         (calls("a0", count=101), "more calls than it allows"),
         ([("a0", "", "model-a", 1.0, 6_000)] * 2, "more output tokens than it allows"),
     ],
@@ -209,6 +211,9 @@ def test_the_audit_trail_of_one_run_is_the_earlier_use_of_the_next(tmp_path: Pat
         assert len(told) == 1
         (run / "exemptions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
     assert volumes([tmp_path / "1", tmp_path / "2"]) == {"g-1": Volume(63, 63 * 50)}
+    late = lines(["c-1"], [only(calls("a0", 5, day=10))])
+    (tmp_path / "2" / "exemptions.jsonl").write_text(json.dumps(late[0]) + "\n")
+    assert tallies([tmp_path / "1", tmp_path / "2"]) == {"g-1": Tally(Volume(31, 31 * 50), late_calls=5)}
     with pytest.raises(Error) as refused:
         volumes([tmp_path / "1", tmp_path / "1"])
     assert refused.value.ident == "runs-overlap"

@@ -11,8 +11,8 @@ import pytest
 
 from stillwatch.engines.run import detect
 from stillwatch.errors import Error
-from stillwatch.evidence import grants, signing
-from stillwatch.grant import Grant
+from stillwatch.evidence import grants, revocations, signing
+from stillwatch.grant import Grant, Revocation, micros
 from tests.engines.logs import WORLD, request
 from tests.scenes.scene import Found, Silent
 
@@ -23,11 +23,17 @@ ALLOWED = Grant(
 )  # fmt: skip
 
 
-def answer(folder: Path, allowed: Grant = ALLOWED, **settings: Any) -> tuple[Found, list[dict[str, Any]]]:
+def answer(
+    folder: Path, allowed: Grant = ALLOWED, revoked_from: str = "", **settings: Any
+) -> tuple[Found, list[dict[str, Any]]]:
     private = signing.new_private_key()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "issuer.pub").write_bytes(signing.public_key(private))
     (folder / "grant.json").write_text(grants.issue(allowed, private))
+    if revoked_from:
+        revocation = Revocation(grants.grant_ident(allowed), revoked_from, "the contract ended")
+        (folder / "revocation.json").write_text(revocations.issue(revocation, private))
+        settings["grant_revocations"] = (folder / "revocation.json",)
     asked = request(folder, grants=(folder / "grant.json",), grant_keys=(folder / "issuer.pub",), **settings)
     detect(asked, Silent())
     told = [json.loads(line) for line in (asked.out / "exemptions.jsonl").read_text().splitlines()]
@@ -70,6 +76,39 @@ def test_calls_of_earlier_runs_count_against_a_grant(tmp_path: Path) -> None:
     assert first.campaigns == []
     assert (alone["status"], after["status"]) == ("exempted", "stands")
     assert after["grants"][0]["exceeded"] == "calls"
+
+
+def test_a_revoked_grant_exempts_the_calls_before_its_end_only(tmp_path: Path) -> None:
+    found, _ = answer(tmp_path / "whole")
+    first, last = (micros(found.run["window"][side]) for side in ("start", "end"))
+    later, (line,) = answer(tmp_path / "later", revoked_from=revocations.rfc3339(last + 1))
+    assert (later.campaigns, line["status"]) == ([], "exempted")
+    assert list(later.run["grants_revoked"].values()) == [revocations.rfc3339(last + 1)]
+    sooner, (line,) = answer(tmp_path / "sooner", revoked_from=revocations.rfc3339((first + last) // 2))
+    (campaign,) = sooner.campaigns
+    (audit,) = line["grants"]
+    assert audit["late_calls"] > 0
+    assert audit["calls_count"] > 0
+    assert sooner.named(campaign["campaign_id"])
+    assert any("after it ended" in each["statement"] for each in campaign["counter_evidence"])
+    assert sooner.run["config_digest"] != later.run["config_digest"] != found.run["config_digest"]
+
+
+def test_a_revocation_that_nobody_trusted_signed_ends_the_run_before_it_begins(tmp_path: Path) -> None:
+    private = signing.new_private_key()
+    (tmp_path / "issuer.pub").write_bytes(signing.public_key(private))
+    (tmp_path / "grant.json").write_text(grants.issue(ALLOWED, private))
+    ended = Revocation(grants.grant_ident(ALLOWED), "2026-01-01T00:00:00Z", "by somebody else")
+    (tmp_path / "revocation.json").write_text(revocations.issue(ended, signing.new_private_key()))
+    asked = request(
+        tmp_path,
+        grants=(tmp_path / "grant.json",),
+        grant_keys=(tmp_path / "issuer.pub",),
+        grant_revocations=(tmp_path / "revocation.json",),
+    )
+    with pytest.raises(Error) as refused:
+        detect(replace(asked, events=("nowhere",)), Silent())
+    assert refused.value.ident == "untrusted-key"
 
 
 def test_a_grant_that_nobody_trusted_signed_ends_the_run_before_it_begins(tmp_path: Path) -> None:

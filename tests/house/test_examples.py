@@ -74,6 +74,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     assert cli.run(words) == 0
     (place / "example-grant.json").rename(place / "grant.json")
+    revoke = ["grant", "revoke", str(place / "grant.json"), "--key", str(place / "issuer.key"), "--reason", "ended"]
+    assert cli.run([*revoke, "--out", str(place / "revocation.json")]) == 0
     return place
 
 

@@ -63,6 +63,16 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """What runs counted against one grant: the volume inside its bounds, and its grantee's calls outside of each."""
+
+    inside: Volume = Volume()
+    other_model_calls: int = 0
+    early_calls: int = 0
+    late_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """What one grant has to do with one campaign. Calls of accounts that it names fall inside its bounds or outside of
     one: another model, too early, too late. `exceeded` says which volume ran out, if any: then it exempts nobody.
@@ -87,7 +97,7 @@ class Audit:
             for count, why in (
                 (self.other_model_calls, "on another model"),
                 (self.early_calls, "before it began"),
-                (self.late_calls, "after it expired"),
+                (self.late_calls, "after it ended"),
             )
             if count
         ]
@@ -201,6 +211,9 @@ class _Used(msgspec.Struct, frozen=True):
     grant_id: str
     calls_count: int
     output_tokens: int
+    other_model_calls: int = 0
+    early_calls: int = 0
+    late_calls: int = 0
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -217,11 +230,19 @@ class _Facts(msgspec.Struct, frozen=True):
 
 
 def volumes(run_dirs: Sequence[Path]) -> dict[str, Volume]:
+    """Return the volume that earlier runs counted against each grant.
+
+    Raises:  what `tallies` raises.
+    """
+    return {grant_id: tally.inside for grant_id, tally in tallies(run_dirs).items()}
+
+
+def tallies(run_dirs: Sequence[Path]) -> dict[str, Tally]:
     """Add up what earlier runs counted against each grant, from their `exemptions.jsonl`.
 
     Raises:  broken-run; runs-overlap where a call could have been counted twice.
     """
-    windows, found = [], dict[str, Volume]()
+    windows, found = [], dict[str, Tally]()
     for run_dir in run_dirs:
         try:
             window = msgspec.json.decode((run_dir / "run.json").read_bytes(), type=_Facts).window
@@ -237,8 +258,13 @@ def volumes(run_dirs: Sequence[Path]) -> dict[str, Volume]:
                 where=str(run_dir),
             ) from error
         for used in (used for line in told for used in line.grants):
-            volume = Volume(used.calls_count, used.output_tokens)
-            found[used.grant_id] = found.get(used.grant_id, Volume()) + volume
+            sofar = found.get(used.grant_id, Tally())
+            found[used.grant_id] = Tally(
+                sofar.inside + Volume(used.calls_count, used.output_tokens),
+                sofar.other_model_calls + used.other_model_calls,
+                sofar.early_calls + used.early_calls,
+                sofar.late_calls + used.late_calls,
+            )
     windows.sort()
     if any(later[0] <= sooner[1] for sooner, later in pairwise(windows)):
         raise Error(

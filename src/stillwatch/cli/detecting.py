@@ -73,6 +73,7 @@ def _mapped(values: tuple[str, ...], expected: str) -> dict[str, str] | None:
 @path("--online", metavar="STATE", help="The stream of windows that this log is the next of.")
 @many("--grants", type=click.Path(path_type=Path), metavar="FILE", help="A signed grant; may be repeated.")
 @many("--grant-key", "grant_keys", type=click.Path(path_type=Path), metavar="FILE", help="An issuer's public key.")
+@many("--grant-revocations", type=click.Path(path_type=Path), metavar="FILE", help="The signed end of a grant.")
 @many(
     "--grants-used",
     type=click.Path(path_type=Path),
@@ -107,6 +108,7 @@ def detect(
     online: Path | None,
     grants: tuple[Path, ...],
     grant_keys: tuple[Path, ...],
+    grant_revocations: tuple[Path, ...],
     grants_used: tuple[Path, ...],
     no_power: bool,
     force: bool,
@@ -143,6 +145,7 @@ def detect(
         online=online,
         grants=grants,
         grant_keys=grant_keys,
+        grant_revocations=grant_revocations,
         grants_used=grants_used,
         power=not no_power,
     )

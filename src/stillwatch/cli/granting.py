@@ -1,4 +1,4 @@
-"""Grants: authorised distillation, signed by whoever allows it, inspected and verified."""
+"""Grants: authorised distillation, signed by whoever allows it, inspected and verified, ended and accounted for."""
 
 from __future__ import annotations
 
@@ -9,15 +9,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from stillwatch.cli.options import force_option, json_option, many, path, print_json, write_new
+from stillwatch.cli.options import console, force_option, json_option, many, path, print_json, write_new
+from stillwatch.errors import Error
 
 if TYPE_CHECKING:
     from stillwatch.evidence.grants import SignedGrant
 
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+revocations_option = many(
+    "--revocations",
+    "revocation_files",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The signed end of a grant; may be repeated.",
+)
+
 
 @click.group()
 def grant() -> None:
-    """Issue and verify grants: who may distil, how much and until when.
+    """Issue, verify and end grants: who may distil, how much and until when.
 
     \b
     Examples:
@@ -80,55 +90,150 @@ def issue(key: Path, out: Path, issued: str | None, force: bool, **said: object)
     from stillwatch.evidence.signing import read_key
     from stillwatch.grant import Grant
 
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     # Options are named as the fields are, and click gave each its field's type.
-    said_by_issuer = Grant(grant_id="", issued=issued or now, **said)  # type: ignore[arg-type]
+    said_by_issuer = Grant(grant_id="", issued=issued or _now(), **said)  # type: ignore[arg-type]
     text = grants.issue(said_by_issuer, read_key(key))
     write_new(out, text, force)
     click.echo(f"grant     {grants.inspect(text).grant.grant_id}\nwritten   {out}")
 
 
 @grant.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
+@path("--key", required=True, metavar="FILE", help="A private key whose public one is trusted with grants.")
+@click.option("--reason", required=True, metavar="WORDS", help="Why.")
+@click.option("--from", "revoked_from", metavar="TIME", help="The first moment not covered, RFC 3339. [default: now]")
+@path("--out", required=True, metavar="FILE", help="Where the revocation goes.")
+@force_option
+def revoke(file: Path, key: Path, reason: str, revoked_from: str | None, out: Path, force: bool) -> None:
+    """Sign the end of a grant.
+
+    Calls before it stay covered. Pass the file to each run, and to the next snapshot of each gate.
+
+    \b
+    Examples:
+      stillwatch grant revoke grant.json --key issuer.key --reason "the contract ended" --out ended.json --force
+    """
+    from stillwatch.evidence import grants, revocations
+    from stillwatch.evidence.signing import read_key
+    from stillwatch.grant import Revocation
+
+    ended = grants.inspect(grants.read_text(file), str(file)).grant
+    revocation = Revocation(ended.grant_id, revoked_from or _now(), reason)
+    write_new(out, revocations.issue(revocation, read_key(key)), force)
+    click.echo(f"grant     {ended.grant_id}\nrevoked   from {revocation.revoked_from}\nwritten   {out}")
+
+
+@grant.command()
+@file_argument
+@revocations_option
 @json_option
-def inspect(file: Path, as_json: bool) -> None:
-    """Show what a grant says, without checking who signed it.
+def inspect(file: Path, revocation_files: tuple[Path, ...], as_json: bool) -> None:
+    """Show what a grant says, without checking who signed it or its revocations.
 
     \b
     Examples:
       stillwatch grant inspect grant.json
-      stillwatch grant inspect grant.json --json
+      stillwatch grant inspect grant.json --revocations revocation.json --json
     """
-    from stillwatch.evidence import grants
+    from stillwatch.evidence import grants, revocations
 
     found = grants.inspect(grants.read_text(file), str(file))
-    _say(found, False, as_json)
+    _say(found, False, revocations.load_unverified(revocation_files), as_json)
 
 
 @grant.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
 @many("--key", "keys", required=True, type=click.Path(path_type=Path), metavar="FILE", help="A public key you trust.")
+@revocations_option
 @json_option
-def verify(file: Path, keys: tuple[Path, ...], as_json: bool) -> None:
-    """Check that one of the keys you trust signed a grant.
+def verify(file: Path, keys: tuple[Path, ...], revocation_files: tuple[Path, ...], as_json: bool) -> None:
+    """Check that one of the keys you trust signed a grant, and its revocations.
 
-    Exit status: 0 it holds; 1 it does not; 2 wrong usage.
+    Exit status: 0 it was signed, and may have expired or been revoked; 1 it was not; 2 wrong usage.
 
     \b
     Examples:
       stillwatch grant verify grant.json --key issuer.pub
+      stillwatch grant verify grant.json --key issuer.pub --revocations revocation.json
     """
-    from stillwatch.evidence import grants
+    from stillwatch.evidence import grants, revocations
     from stillwatch.evidence.signing import read_key
 
     trusted = {str(path): read_key(path) for path in keys}
-    _say(grants.verified(grants.read_text(file), trusted, str(file)), True, as_json)
+    found = grants.verified(grants.read_text(file), trusted, str(file))
+    _say(found, True, revocations.load(revocation_files, keys), as_json)
 
 
-def _say(found: SignedGrant, is_verified: bool, as_json: bool) -> None:
+@grant.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@many("--run", "runs", type=click.Path(path_type=Path), metavar="DIR", help="A run that counted; may be repeated.")
+@click.option("--gate-state", metavar="URL", help="The shared state of a gate that counted: redis://…")
+@revocations_option
+@json_option
+def report(
+    files: tuple[Path, ...],
+    runs: tuple[Path, ...],
+    gate_state: str | None,
+    revocation_files: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Show what was used of grants, and what is left.
+
+    Signatures are not checked: a report covers nothing.
+
+    \b
+    Examples:
+      stillwatch grant report grant.json --run run
+      stillwatch grant report grant.json --run run --revocations revocation.json --json
+    """
+    from stillwatch.campaign.exemption import tallies
+    from stillwatch.evidence import grants, revocations
+    from stillwatch.report import grant_use
+
+    named = {one.grant_id: one for one in (grants.inspect(grants.read_text(path), str(path)).grant for path in files)}
+    revoked = revocations.load_unverified(revocation_files)
+    by_gate = _counted_by_gate(gate_state, sorted(named)) if gate_state else None
+    ended = revocations.apply([named[grant_id] for grant_id in sorted(named)], revoked)
+    found = grant_use.uses(ended, revoked, tallies(runs), by_gate)
+    if as_json:
+        print_json(grant_use.as_json(found))
+    else:
+        grant_use.print_table(found, console())
+
+
+def _counted_by_gate(url: str, grant_ids: list[str]) -> dict[str, tuple[int, int]]:
+    try:
+        from stillwatch.gate.shared_state import SharedState
+    except ModuleNotFoundError as error:
+        raise Error(
+            "missing-extra",
+            "a gate's state needs the redis library, which is not installed",
+            hint='install the extra: pip install "stillwatch[gate]"',
+        ) from error
+    import asyncio
+
+    async def asked() -> dict[str, tuple[int, int]]:
+        state = SharedState.open(url)
+        try:
+            return await state.grant_volumes(grant_ids)
+        finally:
+            await state.close()
+
+    return asyncio.run(asked())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _say(found: SignedGrant, is_verified: bool, revoked: dict[str, int], as_json: bool) -> None:
+    from stillwatch.evidence.revocations import rfc3339
     from stillwatch.report import granting
 
+    at = revoked.get(found.grant.grant_id)
+    revoked_from = None if at is None else rfc3339(at)
     if as_json:
-        print_json({**asdict(found.grant), "key": found.key, "verified": is_verified})
+        said = {"key": found.key, "verified": is_verified, "revoked_from": revoked_from}
+        print_json({**asdict(found.grant), **said})
     else:
-        click.echo("\n".join(granting.lines(found.grant, found.key, is_verified)))
+        click.echo("\n".join(granting.lines(found.grant, found.key, is_verified, revoked_from or "")))

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 @path("--online", metavar="STATE", help="The stream that keeps one rate over all windows.")
 @many("--grants", type=click.Path(path_type=Path), metavar="FILE", help="A signed grant; may be repeated.")
 @many("--grant-key", "grant_keys", type=click.Path(path_type=Path), metavar="FILE", help="An issuer's public key.")
+@many("--grant-revocations", type=click.Path(path_type=Path), metavar="FILE", help="The signed end of a grant.")
 @click.option("--power", is_flag=True, help="Ask in each run what could have been found: some seconds more a window.")
 @click.option(
     "--format",
@@ -79,6 +80,7 @@ def watch(
     online: Path | None,
     grants: tuple[Path, ...],
     grant_keys: tuple[Path, ...],
+    grant_revocations: tuple[Path, ...],
     power: bool,
     once: bool,
     as_json: bool,
@@ -106,6 +108,7 @@ def watch(
         online=online,
         grants=grants,
         grant_keys=grant_keys,
+        grant_revocations=grant_revocations,
         power=power,
     )
     request = _watch_request(store, sources, settings, run, {name: options[name] for name in own})

@@ -41,7 +41,8 @@ class RunRequest:
     """Everything that decides what a run answers. `rejected_max` is a share of the records.
 
     `online` is the file of the stream that the run is a window of; `grants` are signed with one of `grant_keys`, and
-    `grants_used` are earlier runs whose calls count against them. `power` asks what could have been found.
+    `grants_used` are earlier runs whose calls count against them; `grant_revocations` end some of them before their
+    time, signed with one of `grant_keys` as well. `power` asks what could have been found.
     `semantic` is the folder of the model that texts are embedded with. With `store` the calls are those of a store's
     `window` (the last thirty days where it is None), and `events` is empty.
     """
@@ -61,6 +62,7 @@ class RunRequest:
     grants: tuple[Path, ...] = ()
     grant_keys: tuple[Path, ...] = ()
     grants_used: tuple[Path, ...] = ()
+    grant_revocations: tuple[Path, ...] = ()
     power: bool = True
     semantic: Path | None = None
     force: bool = False

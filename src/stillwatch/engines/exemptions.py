@@ -14,6 +14,7 @@ from stillwatch.campaign.exemption import Exemption, KeyedGrant, Usage, Volume
 from stillwatch.engines.contract import RunRequest
 from stillwatch.engines.second_look import campaign_ident, drafts_of, part_of
 from stillwatch.evidence import grants as granting
+from stillwatch.evidence import revocations
 from stillwatch.kernels.tracer import TraceKeys
 
 Calls = dict[str, np.ndarray]
@@ -21,22 +22,29 @@ Calls = dict[str, np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The grants that a run takes into account, under its pseudonyms, and how much of each was used before its log."""
+    """The grants that a run takes into account, under its pseudonyms, and how much of each was used before its log.
+
+    Units:   revoked is from when each of those grants is that was revoked, RFC 3339.
+    """
 
     grants: tuple[KeyedGrant, ...]
     earlier: Mapping[str, Volume]
+    revoked: Mapping[str, str]
 
     @staticmethod
     def of(request: RunRequest) -> Granted | None:
         """Read and verify a request's grants; None where it names none.
 
-        Raises:  what `evidence.grants.load` and `exemption.volumes` raise.
+        Raises:  what `evidence.grants.load`, `evidence.revocations.load` and `exemption.volumes` raise.
         """
         if not request.grants:
             return None
         grants = granting.load(request.grants, request.grant_keys)
-        keyed = exemption.keyed(grants, TraceKeys.derive(request.key).identifiers)
-        return Granted(tuple(keyed), exemption.volumes(request.grants_used))
+        revoked = revocations.load(request.grant_revocations, request.grant_keys)
+        keyed = exemption.keyed(revocations.apply(grants, revoked), TraceKeys.derive(request.key).identifiers)
+        given = {one.grant_id for one in grants}
+        said = {grant_id: revocations.rfc3339(at) for grant_id, at in revoked.items() if grant_id in given}
+        return Granted(tuple(keyed), exemption.volumes(request.grants_used), said)
 
     def idents(self) -> list[str]:
         """Return the grants' names."""

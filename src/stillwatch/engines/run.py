@@ -295,9 +295,11 @@ def _what_was_asked(asked: Asked) -> dict[str, object]:
         "tool": output.tool_version(),
     }
     config |= {"grants": grants, "online": request.online is not None}
-    # Without a model nothing is said of one, so that a run keeps the digest it had before there was the choice.
-    semantic = {"semantic": asked.embedder.ident} if asked.embedder else {}
-    config |= semantic
+    # Of what was not asked nothing is said, so that a run keeps the digest it had before there was the choice.
+    chosen: dict[str, object] = {"semantic": asked.embedder.ident} if asked.embedder else {}
+    if asked.granted and asked.granted.revoked:
+        chosen["grants_revoked"] = dict(asked.granted.revoked)
+    config |= chosen
     return {
         "schema_version": output.SCHEMA_VERSION,
         "tool_version": output.tool_version(),
@@ -313,7 +315,7 @@ def _what_was_asked(asked: Asked) -> dict[str, object]:
         },
         "online": asked.stream.facts() if asked.stream else None,
         "grants": grants,
-        **semantic,
+        **chosen,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from stillwatch.errors import Error
+from stillwatch.evidence import envelope
 from stillwatch.evidence.signing import canonical, read_key, sign, verify
 from stillwatch.grant import GRANT_VERSION, IDS_MAX, PSEUDONYM_PREFIX, Grant, micros
 
@@ -47,7 +47,7 @@ def issue(grant: Grant, private_pem: bytes) -> str:
     _check(named, "")
     body = asdict(named)
     signature = sign(canonical(body), PURPOSE, private_pem)
-    return json.dumps({"version": GRANT_VERSION, "grant": body, "signature": signature}, indent=1) + "\n"
+    return envelope.write("grant", GRANT_VERSION, body, signature)
 
 
 def inspect(text: str, where: str = "") -> SignedGrant:
@@ -90,16 +90,11 @@ def load(paths: Sequence[Path], key_paths: Sequence[Path]) -> list[Grant]:
 def read_text(path: Path) -> str:
     """Read a grant file's text."""
     try:
-        with path.open("rb") as stream:
-            data = stream.read(GRANT_BYTES_MAX + 1)
+        return envelope.read_text(path, GRANT_BYTES_MAX)
     except OSError as error:
         raise Error("no-such-grant", "the grant file cannot be read", where=str(path)) from error
-    if len(data) > GRANT_BYTES_MAX:
-        raise _bad("it is far larger than a grant", str(path))
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise _bad("it is no UTF-8", str(path)) from error
+    except ValueError as error:
+        raise _bad(str(error), str(path)) from error
 
 
 def grant_ident(grant: Grant) -> str:
@@ -116,23 +111,9 @@ def grant_ident(grant: Grant) -> str:
 
 def _parts(text: str, where: str) -> tuple[dict[str, object], object]:
     try:
-        envelope = json.loads(text, object_pairs_hook=_once)
-        version, body, signature = envelope["version"], envelope["grant"], envelope["signature"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _bad("it is no JSON object with version, grant and signature", where) from error
-    if version != GRANT_VERSION:
-        raise _bad(f"expected version {GRANT_VERSION}, got {str(version)[:20]}", where)
-    if not isinstance(body, dict):
-        raise _bad("its grant is no object", where)
-    return body, signature
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse a name that stands twice: two readers could take it two ways."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
+        return envelope.parts(text, "grant", GRANT_VERSION)
+    except ValueError as error:
+        raise _bad(str(error), where) from error
 
 
 def _grant(body: dict[str, object], where: str) -> Grant:

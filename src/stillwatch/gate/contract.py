@@ -93,7 +93,8 @@ class Recognition:
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the state remembers when a call comes, this call counted in. `available` is false where it could not be
-    asked: every count is then 0.
+    asked: every count is then 0. `acted_already` tells whether this account is among the `acted_accounts_hour`, so that
+    treating it again treats nobody new.
 
     Units:   first_seen_us is when the gate met the account first, this call's time for a new one.
     """
@@ -112,6 +113,7 @@ class Observed:
     grant_output_tokens: int = 0
     acted_accounts_hour: int = 0
     acted_verified_hour: int = 0
+    acted_already: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ NAMES_MAX = 5
 """Accounts, organisations or models that are named; the file has them all."""
 
 
-def lines(grant: Grant, key: str, is_verified: bool) -> list[str]:
-    """Write what a grant says, a line for each field, and whether its signature was checked."""
+def lines(grant: Grant, key: str, is_verified: bool, revoked_from: str = "") -> list[str]:
+    """Write what a grant says, a line for each field, whether its signature was checked, and from when it is revoked,
+    which was checked likewise."""
     signed = f"by key {wording.printable(key)}"
     said = {
         "grant": wording.printable(grant.grant_id),
@@ -25,6 +26,8 @@ def lines(grant: Grant, key: str, is_verified: bool) -> list[str]:
         "valid": f"{wording.moment(grant.not_before)} until before {wording.moment(grant.expires)}",
         "issued": f"{wording.moment(grant.issued)} by {wording.printable(grant.issuer)}",
     }
+    if revoked_from:
+        said["revoked"] = f"from {wording.moment(revoked_from)}{'' if is_verified else '; NOT verified'}"
     return [f"{label:<14}{text}" for label, text in said.items()]
 
 
