@@ -93,7 +93,8 @@ class Recognition:
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the state remembers when a call comes, this call counted in. `available` is false where it could not be
-    asked: every count is then 0.
+    asked: every count is then 0. `acted_already` tells whether this account is among the `acted_accounts_hour`, so that
+    treating it again treats nobody new.
 
     Units:   first_seen_us is when the gate met the account first, this call's time for a new one.
     """
@@ -112,6 +113,9 @@ class Observed:
     grant_output_tokens: int = 0
     acted_accounts_hour: int = 0
     acted_verified_hour: int = 0
+    acted_already: bool = False
+    account_input_tokens_hour: int = 0
+    cluster_input_tokens_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +215,7 @@ class Decision:
 class Outcome:
     """What became of a call, for the state: recorded once after the decision, and once more when the reply is known.
 
-    `output_tokens` and `issued_block_keys` are of the reply; before it they are -1 and empty. `acted` tells whether the
+    The tokens and `issued_block_keys` are of the reply; before it they are -1 and empty. `acted` tells whether the
     rung counts against the policy's limits on how many accounts an hour it may touch.
     """
 
@@ -221,6 +225,7 @@ class Outcome:
     acted: bool = False
     output_tokens: int = -1
     issued_block_keys: tuple[int, ...] = field(default=())
+    input_tokens: int = -1
 
 
 @dataclass(frozen=True, slots=True)
