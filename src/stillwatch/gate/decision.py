@@ -37,6 +37,9 @@ FAILOVER_WITHIN_US = HOUR_US
 NEW_WITHIN_HOURS = 24
 """An account that the gate has known for a day was not made to take over from one that was refused just now."""
 
+FAMILIES = ("content", "infrastructure", "provenance", "lifecycle")
+"""Kinds of evidence that one call can bring."""
+
 FAMILIES_MIN = 2
 """One kind of evidence alone is never enough to do more than cap: look-alikes share any one of them."""
 

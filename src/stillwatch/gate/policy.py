@@ -14,12 +14,24 @@ from pathlib import Path
 from typing import Literal
 
 from stillwatch.errors import Error
-from stillwatch.gate.conditions import NAMES, Compiler, Condition, ConditionError
+from stillwatch.gate.conditions import NAMES, REMEMBERED, Compiler, Condition, ConditionError
 from stillwatch.gate.contract import RUNGS, Call, Decision, Facts, Observed, Reason, Recognition, Rung, Tier
-from stillwatch.gate.decision import FAMILIES_MIN, GENTLE, NAMED, At, Effects, Taker, facts_of, has_volume, tier_of
+from stillwatch.gate.decision import (
+    FAMILIES,
+    FAMILIES_MIN,
+    GENTLE,
+    NAMED,
+    WHOLE_MAX,
+    At,
+    Effects,
+    Taker,
+    facts_of,
+    has_volume,
+    tier_of,
+)
 from stillwatch.gate.policy_file import NEEDS_APPROVAL, PolicyFile, Problem, Rule, read
 from stillwatch.gate.review import review
-from stillwatch.gate.yaml_text import read_text
+from stillwatch.gate.shipped import policy_text
 from stillwatch.grant import PSEUDONYM_PREFIX, micros
 from stillwatch.pseudonym import UNKEYED
 
@@ -27,6 +39,14 @@ RETRY_S = 60
 """How long who could not be decided is told to wait: a restart takes less."""
 
 TAG_ALONE: frozenset[Rung] = frozenset({"tag"})
+
+WORST: Mapping[str, object] = dict.fromkeys(REMEMBERED, WHOLE_MAX) | {
+    "foreign_block": True,
+    "failover": True,
+    "evidence_families": len(FAMILIES),
+    "account_age_hours": 0,
+}
+"""What could be remembered of an account at the worst: a condition that this does not meet is not met."""
 
 Verdict = Literal["met", "not-met", "expired", "state-away", "condition-failed"]
 
@@ -64,9 +84,10 @@ class CompiledRule:
             return "expired"
         if self.condition is None:
             return "met"
-        if self.condition.needs_state and not facts["state_available"]:
-            return "state-away"
+        is_away = self.condition.needs_state and not facts["state_available"]
         try:
+            if is_away:
+                return "state-away" if self.condition.holds({**facts, **WORST}) else "not-met"
             return "met" if self.condition.holds(facts) else "not-met"
         except ConditionError:
             return "condition-failed"
@@ -157,7 +178,7 @@ class CompiledPolicy:
         data = {name: getattr(facts, name) for name in NAMES}
         for rule in rules:
             verdict = rule.verdict(data, at.call.time_us)
-            wanted = _wanted(rule, verdict)
+            wanted = _wanted(rule, verdict, at.tier)
             if verdict in ("state-away", "condition-failed"):
                 effects.say(verdict, rule.name)
             if not wanted:
@@ -204,11 +225,12 @@ class CompiledPolicy:
 
 
 def load(path: Path, now_us: int, secret: bytes = UNKEYED) -> CompiledPolicy:
-    """Read, check and compile a policy. `secret` is behind appeal references and jitter.
+    """Read, check and compile a policy, a file or a shipped one by its name. `secret` is behind appeal references and
+    jitter.
 
     Raises:  no-such-policy, bad-yaml, bad-policy, missing-extra.
     """
-    return compile_text(read_text(path), str(path), now_us, secret)
+    return compile_text(policy_text(path), str(path), now_us, secret)
 
 
 def compile_text(text: str, where: str, now_us: int, secret: bytes = UNKEYED) -> CompiledPolicy:
@@ -270,9 +292,13 @@ def _exempt(policy: PolicyFile, who: Literal["accounts", "organizations"]) -> di
     return found
 
 
-def _wanted(rule: CompiledRule, verdict: Verdict) -> frozenset[Rung]:
+def _wanted(rule: CompiledRule, verdict: Verdict, tier: Tier) -> frozenset[Rung]:
+    """Return the actions that a rule asks for. Who is unknown is treated on a condition that was met, never on a guess:
+    a fault of ours would treat every caller."""
     if verdict == "met":
         return rule.rungs
+    if tier == "none":
+        return frozenset()
     if verdict == "state-away":
         return rule.closed_away
     return rule.closed_failed if verdict == "condition-failed" else frozenset()

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Rung, Strip
-from stillwatch.gate.yaml_text import Document, Path_, parse
+from stillwatch.gate.yaml_text import Document, Place, parse
 from stillwatch.grant import PSEUDONYM_PREFIX, micros
 
 POLICY_VERSION = 1
@@ -268,7 +268,7 @@ def schema() -> dict[str, Any]:
 T = TypeVar("T")
 
 
-def convert(value: object, kind: type[T], path: Path_, document: Document, problems: list[Problem]) -> T | None:
+def convert(value: object, kind: type[T], path: Place, document: Document, problems: list[Problem]) -> T | None:
     """Read a part as what it should be; what is wrong is added to `problems`, with its line."""
     try:
         found = msgspec.convert(value, kind, strict=True)
@@ -290,7 +290,7 @@ def convert(value: object, kind: type[T], path: Path_, document: Document, probl
     return found if len(problems) == before else None
 
 
-def _each(values: object, kind: type[T], path: Path_, document: Document, problems: list[Problem]) -> list[T]:
+def _each(values: object, kind: type[T], path: Place, document: Document, problems: list[Problem]) -> list[T]:
     most = RULES_MAX if kind is Rule else EXEMPTIONS_MAX
     if not isinstance(values, list) or len(values) > most:
         problems.append(Problem(document.line(path), "error", "field", f"{path[0]}: expected a list of {most} at most"))
@@ -299,8 +299,8 @@ def _each(values: object, kind: type[T], path: Path_, document: Document, proble
     return [each for each in found if each is not None]
 
 
-def _moments(value: object, path: Path_) -> list[tuple[Path_, str]]:
-    found: list[tuple[Path_, str]] = []
+def _moments(value: object, path: Place) -> list[tuple[Place, str]]:
+    found: list[tuple[Place, str]] = []
     if isinstance(value, dict):
         for name, inner in value.items():
             if name in ("expires", "at", "now", "time") and isinstance(inner, str):
@@ -310,7 +310,7 @@ def _moments(value: object, path: Path_) -> list[tuple[Path_, str]]:
     return found
 
 
-def _path(spelt: str) -> Path_:
+def _path(spelt: str) -> Place:
     """Turn `.rules[0].actions` into a path."""
     return tuple(int(place) if place else name for name, place in re.findall(r"\.([\w-]+)|\[(\d+)\]", spelt))
 

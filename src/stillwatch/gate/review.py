@@ -15,7 +15,7 @@ from typing import Any
 from stillwatch.gate.conditions import Compiler, Condition, ConditionError, literals
 from stillwatch.gate.contract import Facts, Rung
 from stillwatch.gate.policy_file import NEEDS_APPROVAL, Actions, Draft, PolicyFile, Problem, Rule
-from stillwatch.gate.yaml_text import Path_
+from stillwatch.gate.yaml_text import Place
 from stillwatch.grant import micros
 
 DAY_US = 86_400_000_000
@@ -28,6 +28,9 @@ AHEAD_DAYS_MAX = 1
 
 TRIED_MAX = 2_000
 """Invented facts that a condition is tried on: some 20 ms."""
+
+EXAMPLE = "example"
+"""The reference of approvals in the shipped policies."""
 
 GIVEAWAYS = re.compile(
     r"(?i)\b(templates?|signatures?|campaigns?|distil\w*|extract\w*|infrastructure|ip address|evidence|signals?|"
@@ -63,7 +66,7 @@ class _Review:
             names[rule.name] = at
             self._rule(at, rule)
         for at, exemption in enumerate(self._policy.exemptions):
-            path: Path_ = ("exemptions", at)
+            path: Place = ("exemptions", at)
             if not exemption.accounts and not exemption.organizations:
                 self._error(path, "empty", "the exemption names no account and no organisation")
             self._calendar(path, exemption.expires, "live")
@@ -71,13 +74,13 @@ class _Review:
             self._reach()
         return self._found
 
-    def _error(self, path: Path_, code: str, text: str) -> None:
+    def _error(self, path: Place, code: str, text: str) -> None:
         self._found.append(Problem(self._draft.document.line(path), "error", code, text))
 
-    def _warn(self, path: Path_, code: str, text: str) -> None:
+    def _warn(self, path: Place, code: str, text: str) -> None:
         self._found.append(Problem(self._draft.document.line(path), "warning", code, text))
 
-    def _calendar(self, path: Path_, expires: str, status: str) -> None:
+    def _calendar(self, path: Place, expires: str, status: str) -> None:
         ends = micros(expires)
         at = (*path, "expires")
         if ends > self._now_us + LIFE_DAYS_MAX * DAY_US:
@@ -109,7 +112,7 @@ class _Review:
                     self._warn(("notices", kind, part), "giveaway", text)
 
     def _rule(self, at: int, rule: Rule) -> None:
-        path: Path_ = ("rules", at)
+        path: Place = ("rules", at)
         self._calendar(path, rule.expires, rule.status)
         self._actions((*path, "actions"), rule)
         self._approval(path, rule)
@@ -127,7 +130,7 @@ class _Review:
         if self._thorough:
             self._try(path, rule, condition)
 
-    def _actions(self, path: Path_, rule: Rule) -> None:
+    def _actions(self, path: Place, rule: Rule) -> None:
         actions, notices = rule.actions, self._policy.notices
         if not actions.rungs:
             self._error(path, "empty", "the rule does nothing")
@@ -148,17 +151,20 @@ class _Review:
                 if budget is not None and budget.calls_per_hour is None and budget.cost_per_hour is None:
                     self._error((*path, "cap", who), "empty", "the budget bounds nothing")
 
-    def _approval(self, path: Path_, rule: Rule) -> None:
+    def _approval(self, path: Place, rule: Rule) -> None:
         stern = [rung for rung in rule.actions.rungs if rung in NEEDS_APPROVAL]
         if rule.approval is None:
             if stern and rule.status == "live":
                 text = f"a live rule with {stern[0]} needs an approval: by, at, reference"
                 tell = self._error if self._policy.status == "live" else self._warn
                 tell(path, "approval-missing", text)
-        elif micros(rule.approval.at) > self._now_us + AHEAD_DAYS_MAX * DAY_US:
+            return
+        if rule.approval.reference == EXAMPLE:
+            self._warn((*path, "approval"), "approval-example", "the approval is an example's; put your own")
+        if micros(rule.approval.at) > self._now_us + AHEAD_DAYS_MAX * DAY_US:
             self._error((*path, "approval", "at"), "approval-ahead", "the approval is of a day to come")
 
-    def _try(self, path: Path_, rule: Rule, condition: Condition) -> None:
+    def _try(self, path: Place, rule: Rule, condition: Condition) -> None:
         """Try a condition on invented facts: is it ever met, does it fail, is it met on one family of evidence."""
         met = failed = tried = 0
         met_on_one = False
@@ -210,17 +216,18 @@ def _invented(rule: Rule, condition: Condition) -> Iterator[dict[str, Any]]:
     """Invent facts around what the condition compares with, all combinations or as many as are tried."""
     numbers, texts = literals(condition.text)
     whole = sorted({0, 1, *(each + by for each in numbers for by in (-1, 0, 1) if each + by >= 0)})
-    names = sorted(condition.names - {"tier", "evidence_families", "signature", "campaign_id", "failover"})
+    names = sorted(condition.names - {"tier", "evidence_families", "failover", "foreign_block"})
+    texts = [each for each in texts if each]
     values: list[Sequence[Any]] = []
     for name in names:
         kind = Facts.__annotations__[name]
         known = [-1, *whole] if name in ("max_tokens", "choice_count") else whole
-        values.append([False, True] if kind == "bool" else known if kind == "int" else ["", "x", *texts])
+        values.append([False, True] if kind == "bool" else known if kind == "int" else ["x", "", *texts])
     # Evidence as it comes: which of content, infrastructure, provenance, lifecycle stand behind the tier.
     evidence = list(itertools.product((False, True), repeat=4))
     for tier, kinds, *rest in _some([list(rule.tiers), evidence, *values]):
         facts = {**_BLANK, **dict(zip(names, rest, strict=True)), "tier": tier}
-        if _put_evidence(facts, kinds, texts):
+        if _put_evidence(facts, kinds):
             yield facts
 
 
@@ -229,14 +236,14 @@ _BLANK: dict[str, Any] = {
 } | {"state_available": True, "max_tokens": -1, "choice_count": -1}
 
 
-def _put_evidence(facts: dict[str, Any], kinds: Sequence[bool], texts: list[str]) -> bool:
+def _put_evidence(facts: dict[str, Any], kinds: Sequence[bool]) -> bool:
     """Make the evidence of invented facts fit their tier; tell whether such a call can be."""
     content, infrastructure, provenance, lifecycle = kinds
     tier = facts["tier"]
     if (tier == "recognised" and not content) or (tier == "none" and content) or (lifecycle and not content):
         return False
-    facts["signature"] = (texts[0] if texts else "s-1") if content else ""
-    facts["campaign_id"] = "c-1" if tier != "none" else ""
+    facts["signature"] = (facts["signature"] or "s-1") if content else ""
+    facts["campaign_id"] = (facts["campaign_id"] or "c-1") if tier != "none" else ""
     facts["failover"], facts["foreign_block"] = lifecycle, provenance
     facts["infrastructure"] = max(1, facts["infrastructure"]) if infrastructure else 0
     facts["signature_hits"] = facts["signature_hits"] if content else 0

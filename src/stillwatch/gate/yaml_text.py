@@ -23,7 +23,7 @@ DEPTH_MAX = 12
 NODES_MAX = 20_000
 """Some ten values a line in the longest file: more is made to be expensive."""
 
-Path_ = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 """Where a value stands: names of mappings and places of lists."""
 
 TAG = "tag:yaml.org,2002:"
@@ -34,9 +34,9 @@ class Document:
     """The plain value of a file, and the line on which each of its parts begins."""
 
     value: object
-    lines: dict[Path_, int]
+    lines: dict[Place, int]
 
-    def line(self, path: Path_) -> int:
+    def line(self, path: Place) -> int:
         """Return the line of a part, or of the nearest part around it that has one."""
         while path and path not in self.lines:
             path = path[:-1]
@@ -84,7 +84,7 @@ def parse(text: str, where: str = "") -> Document:
         raise _bad(f"it is not YAML: {error.problem or error.context}", where, mark.line + 1 if mark else 1) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise _bad("it is not YAML", where) from error
-    lines: dict[Path_, int] = {}
+    lines: dict[Place, int] = {}
     return Document(None if node is None else _value(yaml, node, (), lines, where), lines)
 
 
@@ -103,7 +103,7 @@ def _measure(yaml: Any, text: str, where: str) -> None:
             raise _bad("it is nested too deep or has too many values", where, line)
 
 
-def _value(yaml: Any, node: yaml.Node, path: Path_, lines: dict[Path_, int], where: str) -> object:
+def _value(yaml: Any, node: yaml.Node, path: Place, lines: dict[Place, int], where: str) -> object:
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
     if isinstance(node, yaml.SequenceNode):
