@@ -24,6 +24,7 @@ DOORS = {
         "detecting",
         "calibrating",
         "granting",
+        "policing",
         "laboratory",
         "benching",
         "storing",

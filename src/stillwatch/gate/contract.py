@@ -114,6 +114,8 @@ class Observed:
     acted_accounts_hour: int = 0
     acted_verified_hour: int = 0
     acted_already: bool = False
+    account_input_tokens_hour: int = 0
+    cluster_input_tokens_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +215,7 @@ class Decision:
 class Outcome:
     """What became of a call, for the state: recorded once after the decision, and once more when the reply is known.
 
-    `output_tokens` and `issued_block_keys` are of the reply; before it they are -1 and empty. `acted` tells whether the
+    The tokens and `issued_block_keys` are of the reply; before it they are -1 and empty. `acted` tells whether the
     rung counts against the policy's limits on how many accounts an hour it may touch.
     """
 
@@ -223,6 +225,7 @@ class Outcome:
     acted: bool = False
     output_tokens: int = -1
     issued_block_keys: tuple[int, ...] = field(default=())
+    input_tokens: int = -1
 
 
 @dataclass(frozen=True, slots=True)

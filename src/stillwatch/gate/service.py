@@ -55,10 +55,14 @@ class Gate:
     async def replied(self, ticket: Ticket, reply: Reply) -> None:
         """Take note of how a call ended: its tokens, the blocks issued, and the call itself where it is captured."""
         keys = tuple(self.key_of_block(block) for block in reply.issued_blocks)
-        tokens = -1 if reply.output_tokens is None else reply.output_tokens
         await self.state.record(
             Outcome(
-                ticket.call.time_us, ticket.recognition, ticket.decision, output_tokens=tokens, issued_block_keys=keys
+                ticket.call.time_us,
+                ticket.recognition,
+                ticket.decision,
+                output_tokens=-1 if reply.output_tokens is None else reply.output_tokens,
+                issued_block_keys=keys,
+                input_tokens=-1 if reply.input_tokens is None else reply.input_tokens,
             )
         )
         if self.capture is not None:
