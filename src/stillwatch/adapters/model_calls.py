@@ -26,7 +26,7 @@ OPERATIONS = (
 NOT_CALLS = ("/batches", "/cancel", "/count_tokens", "/files", "/health", "/input_items", "/jobs", "/models")
 """Ends of paths that reach no model, although some of their bodies name one."""
 
-MODEL_IN_PATH = re.compile(r"/deployments/([^/]+)/|/models/([^/:]+):")
+MODEL_IN_PATH = re.compile(r"/deployments/([^/]+)/|/models/([^/:]+):", re.IGNORECASE)
 """Azure and Gemini name the model in the path alone."""
 
 KEY_CHARS_MAX = 4096
