@@ -25,8 +25,18 @@ def test_an_upstream_is_an_origin_and_a_path(written, origin, path):
 
 @pytest.mark.parametrize(
     "written",
-    ["", "model.example", "ftp://model.example", "file:///etc", "http://", "http://user:key@model.example"]
-    + ["http://model.example?x", "http://model.example#x", "http://model.example:port", "http://model.example/a b"],
+    [
+        "",
+        "model.example",
+        "ftp://model.example",
+        "file:///etc",
+        "http://",
+        "http://user:key@model.example",
+        "http://model.example?x",
+        "http://model.example#x",
+        "http://model.example:port",
+        "http://model.example/a b",
+    ],
 )
 def test_an_upstream_that_is_no_plain_address_is_refused_without_quoting_it(written):
     with pytest.raises(Error) as caught:
