@@ -68,14 +68,14 @@ def is_chat_stream(events: Iterable[object]) -> bool:
 
 def assembled(events: Iterable[object]) -> dict[str, object]:
     """Return the reply body that a stream amounts to, as `bodies.reply_columns` reads it."""
-    reply = _Reply()
+    reply = StreamedReply()
     for event in events:
         if isinstance(event, dict):
             reply.take(event)
     return reply.body()
 
 
-class _Reply:
+class StreamedReply:
     """A reply that grows with its events; whatever an event lacks or garbles is passed over."""
 
     def __init__(self) -> None:

@@ -1,0 +1,141 @@
+"""One HTTP exchange under the gate, as raw ASGI: what the proxy and the middleware share.
+
+A model call's body is read whole, decided, and handed on as the decision leaves it; everything else passes untouched.
+"""
+
+from __future__ import annotations
+
+import time
+from asyncio import timeout
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from stillwatch.errors import Error
+from stillwatch.gate.applying import UNFELT, Api, api_of, applied, routed, tagged
+from stillwatch.gate.contract import Call, Decision, Recognition, Reply, Strip, Ticket
+from stillwatch.gate.forwarding import Headers
+from stillwatch.gate.passing import GivenUpError, Passing, send_answer
+from stillwatch.gate.receiving import App, BodyPool, BodyRefusedError, Bounds, Inbox, Receive, Scope, Send
+from stillwatch.gate.refusing import answer, refusal
+from stillwatch.gate.requests import Identity, call_of, is_model_path, parsed, plain_path
+from stillwatch.gate.service import Gate
+
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+"""A request of these asks no model, whatever its path."""
+
+GONE_STATUS = 499
+"""What NGINX's logs call a caller who left before the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Puts a gate before an ASGI application. `door` is its name in metrics.
+
+    What comes has been freed by the door of headers that a caller must not write.
+    """
+
+    gate: Gate
+    identity: Identity
+    bounds: Bounds
+    door: str
+    pool: BodyPool
+
+    async def __call__(self, app: App, scope: Scope, receive: Receive, send: Send, target: str) -> None:
+        """Pass one request on to `app`, decided where it is a model call. `target` is its path, still encoded."""
+        path = plain_path(target)
+        api = api_of(path)
+        if api is None or not is_model_path(path) or scope["method"].upper() in READING_METHODS:
+            await app(scope, receive, send)
+            return
+        inbox = Inbox(receive, self.pool, self.bounds)
+        try:
+            body = await inbox.read(scope["headers"])
+            if body is not None:
+                await self._exchange(app, scope, inbox, send, (path, api, body))
+        except BodyRefusedError as refused:
+            await send_answer(send, answer(refused.status, refused.notice, api, refused.retry_after_s))
+        finally:
+            inbox.close()
+
+    async def _exchange(self, app: App, scope: Scope, inbox: Inbox, send: Send, asked: tuple[str, Api, bytes]) -> None:
+        path, api, body = asked
+        begun = time.perf_counter()
+        try:
+            request = parsed(body, path)
+        except Error as error:
+            raise BodyRefusedError(400, error.ident, f"{error.message}; {error.hint}") from None
+        headers = by_name(scope["headers"])
+        client = scope.get("client")
+        call = call_of(path, headers, request, self.identity, time.time_ns() // 1000, client[0] if client else None)
+        assert call is not None, "a model path makes a call"
+        ticket = await self._decided(call)
+        decision = ticket.decision
+        strip: frozenset[Strip] = frozenset() if decision.rung in UNFELT else decision.strip
+        passing = Passing(send, api, strip, self.bounds)
+        status: int | None = None
+        try:
+            if decision.is_refusal:
+                told = refusal(decision, api)
+                status = told.status
+                await send_answer(send, told)
+            elif await self._is_gone(inbox, decision):
+                status = GONE_STATUS
+            else:
+                body = _body(body, request, api, decision)
+                inbox.put(body)
+                await app(_scope(scope, decision, len(body)), inbox, passing)
+                await passing.finish()
+        except GivenUpError:
+            return
+        finally:
+            duration_ms = (time.perf_counter() - begun) * 1e3
+            reply = passing.reply(duration_ms) if status is None else Reply(status=status, duration_ms=duration_ms)
+            if passing.alarm:
+                self.gate.meter.alarm(passing.alarm)
+            await self.gate.replied(ticket, reply)
+
+    async def _decided(self, call: Call) -> Ticket:
+        try:
+            async with timeout(self.bounds.decide_s_max):
+                return await self.gate.decide(call, self.door)
+        except TimeoutError:
+            fault = "gate-deadline"
+        except Exception:  # noqa: BLE001
+            # Our own fault: the policy's choice answers it, and it is counted; no call passes by an accident.
+            fault = "gate-fault"
+        self.gate.meter.alarm(fault)
+        return Ticket(call, Recognition(account_key=0), self.gate.policy().without_answer(fault))
+
+    async def _is_gone(self, inbox: Inbox, decision: Decision) -> bool:
+        if decision.delay_ms <= 0 or decision.rung in UNFELT:
+            return False
+        return await inbox.gone_within(min(decision.delay_ms, self.bounds.delay_ms_max) / 1000)
+
+
+def by_name(headers: Headers) -> dict[str, str]:
+    """Return headers by lower-case name, of several the first that says anything."""
+    found: dict[str, str] = {}
+    for name, value in headers:
+        if value:
+            found.setdefault(name.decode("latin-1").lower(), value.decode("utf-8", "replace"))
+    return found
+
+
+def _body(body: bytes, request: dict[str, Any], api: Api, decision: Decision) -> bytes:
+    changed = applied(request, api, decision)
+    return body if changed is None else msgspec.json.encode(changed)
+
+
+def _scope(scope: Scope, decision: Decision, length: int) -> Scope:
+    replaced = (b"content-length", b"transfer-encoding", b"accept-encoding")
+    headers: Headers = [(name, value) for name, value in scope["headers"] if name.lower() not in replaced]
+    # Whatever is compressed can be neither read aside nor changed on its way.
+    headers += [(b"content-length", str(length).encode()), (b"accept-encoding", b"identity")]
+    changed = {**scope, "headers": tagged(headers, decision.tag)}
+    if scope.get("raw_path"):
+        changed["raw_path"] = routed(scope["raw_path"], decision)
+    if scope.get("path"):
+        changed["path"] = routed(scope["path"].encode(), decision).decode()
+    return changed
