@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,7 +17,23 @@ import pyarrow as pa
 from stillwatch.adapters.batches import EventBatches, drain
 from stillwatch.adapters.bodies import Columns, embedded_json, first, reply_columns, request_columns, typed
 from stillwatch.adapters.contract import Dialect, Head, LogFile, ReadSettings, Reject, Rejection
-from stillwatch.adapters.messages import Flattened, flatten
+from stillwatch.adapters.model_calls import (
+    ACCOUNT_HEADERS,
+    ADDRESS_HEADERS,
+    CREDENTIAL_HEADERS,
+    KEY_HEADERS,
+    NOT_CALLS,
+    OPERATIONS,
+    ORGANIZATION_HEADERS,
+    SESSION_HEADERS,
+    conversation,
+    conversation_id,
+    first_address,
+    first_header,
+    key_digest,
+    model_of,
+    operation_of,
+)
 from stillwatch.adapters.parquet import is_parquet
 from stillwatch.adapters.paths import value_at
 from stillwatch.adapters.raw_pair_profiles import (
@@ -31,7 +46,6 @@ from stillwatch.adapters.raw_pair_profiles import (
     pair_of,
     profile_of,
 )
-from stillwatch.adapters.rendered_prompts import messages_of
 from stillwatch.adapters.source import json_values, parquet_batches
 from stillwatch.adapters.streamed_replies import assembled, stream_events
 from stillwatch.event import EVENT_SCHEMA
@@ -51,34 +65,6 @@ DIALECT = Dialect(
     ),
     principal_example="request.headers.x-tenant",
 )
-
-OPERATIONS = (
-    ("/chat/completions", "chat"),
-    ("/completions", "completion"),
-    ("/responses", "chat"),
-    ("/messages", "chat"),
-    ("/embeddings", "embeddings"),
-)
-"""Ends of paths that are model calls."""
-
-NOT_CALLS = ("/batches", "/cancel", "/count_tokens", "/files", "/health", "/input_items", "/jobs", "/models")
-"""Ends of paths that reach no model, although some of their bodies name one."""
-
-MODEL_IN_PATH = re.compile(r"/deployments/([^/]+)/|/models/([^/:]+):")
-"""Azure and Gemini name the model in the path alone."""
-
-KEY_CHARS_MAX = 4096
-"""What is looked at for a mask; signed tokens of identity providers stay below it."""
-
-KEY_HEADERS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
-MASKED = re.compile(r"\*\*|redact|mask|filtered|[<>\[\]]|x{6}", re.IGNORECASE)
-"""What loggers write over a key. Taken for a key it would make one account of all callers."""
-
-ACCOUNT_HEADERS = ("x-user-id", "x-consumer-id", "x-account-id")
-ORGANIZATION_HEADERS = ("x-organization-id", "openai-organization", "anthropic-organization-id")
-CREDENTIAL_HEADERS = ("x-credential-id", "x-api-key-id")
-SESSION_HEADERS = ("x-session-id", "x-conversation-id")
-ADDRESS_HEADERS = ("x-forwarded-for", "x-real-ip")
 
 
 def recognise(head: Head) -> str | None:
@@ -137,7 +123,7 @@ def row_of(record: Mapping[str, Any], profile: Profile, settings: ReadSettings) 
     path = (pair.path or "").partition("?")[0].rstrip("/")
     request = embedded_json(pair.request)
     asked = request_columns(request)
-    model = pair.columns.get("request_model") or _model(request, path)
+    model = pair.columns.get("request_model") or model_of(request, path)
     known = any(path.endswith(end) for end, _ in OPERATIONS)
     if path.endswith(NOT_CALLS) or (path and not known and model is None):
         return None
@@ -150,7 +136,7 @@ def row_of(record: Mapping[str, Any], profile: Profile, settings: ReadSettings) 
         # What an observer put together says nothing about how it came.
         "stream": asked.get("stream", None if profile is LANGFUSE else streamed),
         "request_model": model or answered.get("response_model"),
-        "operation": _operation(path, request),
+        "operation": operation_of(path, request),
         "system_prompt": said.system_prompt,
         "input_text": said.input_text,
         "turn_index": said.turn_index,
@@ -172,16 +158,6 @@ def row_of(record: Mapping[str, Any], profile: Profile, settings: ReadSettings) 
     return typed(row)
 
 
-def conversation(request: object) -> Flattened:
-    """Return the texts of a request; a prompt that a chat template rendered is taken apart again."""
-    if not isinstance(request, dict):
-        return Flattened()
-    prompt = request.get("prompt")
-    if isinstance(prompt, str) and (messages := messages_of(prompt)):
-        return flatten(messages)
-    return flatten(request)
-
-
 def reply_body(reply: object) -> tuple[object, bool | None]:
     """Return a whole reply and whether it came as a stream; None where there is no reply to tell by."""
     reply = embedded_json(reply)
@@ -192,46 +168,20 @@ def reply_body(reply: object) -> tuple[object, bool | None]:
     return body or (reply if isinstance(reply, dict) else {}), True
 
 
-def _model(request: object, path: str) -> object:
-    asked = first(request, ("model",)) if isinstance(request, dict) else None
-    named = MODEL_IN_PATH.search(path)
-    return asked or (named and (named[1] or named[2]))
-
-
-def _operation(path: str, request: object) -> str | None:
-    told = next((operation for end, operation in OPERATIONS if path.endswith(end)), None)
-    if told or not isinstance(request, dict):
-        return told
-    if "messages" in request or "contents" in request:
-        return "chat"
-    return "completion" if "prompt" in request else None
-
-
 def _fill_from_headers(row: Columns, pair: Pair, record: Mapping[str, Any], losses: list[str]) -> None:
     """Write who called and from where, as far as the headers and the connection say it."""
     sent, answered = pair.request_headers, pair.reply_headers
-    key = first(sent, KEY_HEADERS)
-    if isinstance(key, str) and MASKED.search(key[:KEY_CHARS_MAX]):
-        key = None
+    key = first_header(sent, KEY_HEADERS)
+    digest = key_digest(key) if key else None
+    if key and not digest:
         losses.append("masked")
-    digest = _key_digest(key) if isinstance(key, str) else None
     row["account_id"] = first(sent, ACCOUNT_HEADERS) or digest or row.get("end_user_id")
     row["credential_id"] = first(sent, CREDENTIAL_HEADERS) or digest
     row["organization_id"] = first(sent, ORGANIZATION_HEADERS) or first(answered, ORGANIZATION_HEADERS)
-    row["session_id"] = first(sent, SESSION_HEADERS) or _conversation_id(pair.request)
+    row["session_id"] = first(sent, SESSION_HEADERS) or conversation_id(pair.request)
     row["user_agent"] = first(sent, ("user-agent",))
-    row["client_ip"] = _address(first(sent, ADDRESS_HEADERS) or _peer(record))
+    row["client_ip"] = first_address(first(sent, ADDRESS_HEADERS) or _peer(record))
     row["event_id"] = first(answered, ("x-request-id", "request-id"))
-
-
-def _key_digest(key: str) -> str:
-    secret = key.rpartition(" ")[2] or key
-    return f"key:{hashlib.blake2b(secret.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
-
-
-def _conversation_id(request: object) -> object:
-    held = value_at(request, "conversation")
-    return value_at(held, "id") if isinstance(held, dict) else held
 
 
 def _peer(record: Mapping[str, Any]) -> object:
@@ -242,17 +192,6 @@ def _peer(record: Mapping[str, Any]) -> object:
     if isinstance(client, dict):
         return first(client, ("host", "ip", "address"))
     return client
-
-
-def _address(value: object) -> object:
-    """Return the first of a list of addresses, without a port."""
-    if not isinstance(value, str):
-        return value
-    hop = value.split(",")[0].strip()
-    if bracketed := re.match(r"\[([^\]]+)\]", hop):
-        return bracketed[1]
-    address = hop.split(":")[0] if hop.count(":") == 1 else hop
-    return None if address in ("", "-", "unknown") else address
 
 
 def _header_name(path: str) -> str:
