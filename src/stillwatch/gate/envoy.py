@@ -22,7 +22,7 @@ from google.rpc import status_pb2
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Call, Decision, Reply
-from stillwatch.gate.requests import Identity, call_of
+from stillwatch.gate.requests import Identity, call_of, is_model_path, parsed, plain_path
 from stillwatch.gate.service import Gate
 
 DOOR = "envoy"
@@ -59,7 +59,7 @@ class EnvoyDoor(auth_grpc.AuthorizationServicer):  # type: ignore[misc]  # its p
         except TimeoutError:
             return self._without_answer("deadline")
         except Error as error:
-            return self._without_answer(error.ident)
+            return _refused(400, {"code": error.ident, "message": error.message})
         except Exception:  # noqa: BLE001  # whatever it is, the check has an answer
             return self._without_answer("internal-error")
 
@@ -77,20 +77,20 @@ class EnvoyDoor(auth_grpc.AuthorizationServicer):  # type: ignore[misc]  # its p
 
     def _call(self, request: Any) -> Call | None:
         http = request.attributes.request.http
-        headers = dict(http.headers) or {
+        headers: dict[str, str] = dict(http.headers) or {
             each.key.lower(): each.value or each.raw_value.decode("utf-8", "replace")
             for each in http.header_map.headers
         }
+        path = plain_path(http.path)
         raw = http.raw_body or http.body.encode()
         body = None
-        if raw and headers.get(PARTIAL_BODY) != "true":
-            try:
-                body = msgspec.json.decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise Error("bad-body", "the body is no JSON") from error
-        path = http.path.partition("?")[0]
+        if raw and is_model_path(path):
+            if headers.get(PARTIAL_BODY) == "true":
+                self._gate.meter.alarm("body-cut")
+            else:
+                body = parsed(raw, path)
         peer = request.attributes.source.address.socket_address.address or None
-        return call_of(path, headers, body if isinstance(body, dict) else None, self._identity, self._now_us(), peer)
+        return call_of(path, headers, body, self._identity, self._now_us(), peer)
 
     def _without_answer(self, ident: str) -> Any:
         self._gate.meter.alarm(ident)
@@ -157,16 +157,19 @@ def _metadata(decision: Decision) -> Any:
 
 def _denied(decision: Decision) -> Any:
     notice = decision.notice
-    code = 503 if decision.error else 429 if decision.retry_after_s else 403
-    headers = [_header("content-type", "application/json"), *(_header(*each) for each in _told(decision).items())]
-    if decision.retry_after_s:
-        headers.append(_header("retry-after", str(decision.retry_after_s)))
     said = {"code": "unavailable", "message": "the call could not be decided"}
     if notice is not None:
         said = {"code": notice.code, "message": notice.text, "reference": notice.reference}
+    headers = _told(decision)
+    if decision.retry_after_s:
+        headers["retry-after"] = str(decision.retry_after_s)
+    return _refused(503 if decision.error else 429 if decision.retry_after_s else 403, said, headers)
+
+
+def _refused(status: int, said: dict[str, str], headers: dict[str, str] | None = None) -> Any:
     denied = auth.DeniedHttpResponse(
-        status=http_status_pb2.HttpStatus(code=code),
-        headers=headers,
+        status=http_status_pb2.HttpStatus(code=status),
+        headers=[_header(*each) for each in {"content-type": "application/json", **(headers or {})}.items()],
         body=msgspec.json.encode({"error": said}).decode(),
     )
     return auth.CheckResponse(status=status_pb2.Status(code=PERMISSION_DENIED), denied_response=denied)
