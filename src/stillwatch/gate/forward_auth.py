@@ -8,10 +8,11 @@ Source:  nginx.org ngx_http_auth_request_module; doc.traefik.io forwardAuth; cad
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from stillwatch.gate.answers import PREFIX, encoded, notice_json, notice_of, refusal_headers, status_of, told
+from stillwatch.gate.answers import PREFIX, encoded, notice_json, refusal_headers, status_of, told
 from stillwatch.gate.contract import Decision, Reason, Reply
 from stillwatch.gate.exchange import JSON, Answer, Asked, UnreadableError
 from stillwatch.gate.parts import CallReader
@@ -35,7 +36,7 @@ CONVENTIONS: Mapping[str, Convention] = {
     "traefik": Convention("x-forwarded-uri", own_statuses=True),
     "caddy": Convention("x-forwarded-uri", own_statuses=True),
 }
-"""NGINX turns every refusal but 401 and 403 into its own error 500, so that the status is told in a header."""
+"""NGINX makes an error 500 of any refusal but 401 and 403, and drops the body: both are told in headers."""
 
 
 class ForwardAuth:
@@ -85,12 +86,11 @@ def _answer(decision: Decision, convention: Convention) -> Answer:
     status = status_of(decision)
     headers = dict(refusal_headers(decision))
     if not convention.own_statuses:
-        notice = notice_of(decision)
-        headers |= {
-            PREFIX + "status": str(status),
-            PREFIX + "code": notice.code,
-            PREFIX + "text": notice.text,
-            PREFIX + "reference": notice.reference,
-        }
+        headers |= {PREFIX + "status": str(status), PREFIX + "refusal": _in_ascii(notice_json(decision))}
         status = status if status in (401, 403) else 403
     return Answer(status, notice_json(decision), (JSON, *encoded(headers)), decision.delay_ms)
+
+
+def _in_ascii(body: bytes) -> str:
+    """Return JSON as a header can hold it."""
+    return json.dumps(json.loads(body))
