@@ -11,17 +11,20 @@ python=${PYTHON:-python3}
 say() { echo "stillwatch: $*"; }
 fail() { echo "stillwatch: error: $1" >&2; echo "stillwatch: hint: $2" >&2; exit 1; }
 
+venv=.venv program=stillwatch
+[ "$kind" != litellm ] || venv=.venv-litellm program=litellm
+
 digest() { cat pyproject.toml requirements/build.txt "requirements/$1.txt" | sha256sum | cut -d' ' -f1; }
-ready() { [ -f ".venv/.$1" ] && [ "$(cat ".venv/.$1")" = "$(digest "$1")" ] && [ -x .venv/bin/stillwatch ]; }
+ready() { [ -f "$venv/.$1" ] && [ "$(cat "$venv/.$1")" = "$(digest "$1")" ] && [ -x "$venv/bin/$program" ]; }
 
 case $kind in
   base) if ready base || ready dev || ready bench; then exit 0; fi ;;
   dev) if ready dev || ready bench; then exit 0; fi ;;
-  bench) if ready bench; then exit 0; fi ;;
-  *) fail "no requirements named $kind" "tools/setup.sh base, tools/setup.sh dev, or tools/setup.sh bench" ;;
+  bench | litellm) if ready "$kind"; then exit 0; fi ;;
+  *) fail "no requirements named $kind" "tools/setup.sh base, dev, bench, or litellm" ;;
 esac
 
-if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
+if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
   command -v "$python" >/dev/null || fail "$python was not found" "apt-get install -y python3 python3-venv"
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$python is older than 3.11" "make PYTHON=/path/to/a/newer/python3 …"
@@ -32,14 +35,14 @@ if ! .venv/bin/python -m pip --version >/dev/null 2>&1; then
     say "installing python3-venv"
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null
   fi
-  say "making .venv"
-  "$python" -m venv --clear .venv
+  say "making $venv"
+  "$python" -m venv --clear "$venv"
 fi
 
 say "installing requirements/$kind.txt (each file checked against its hash)"
-pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 .venv/bin/python -m pip --no-input --quiet install"
+pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 $venv/bin/python -m pip --no-input --quiet install"
 $pip --require-hashes -r requirements/build.txt
 # What builds a package is already there, from a hash too: isolation would fetch it again without one.
 $pip --require-hashes --no-build-isolation -r "requirements/$kind.txt"
-$pip --no-deps --no-build-isolation --editable .
-digest "$kind" >".venv/.$kind"
+[ "$kind" = litellm ] || $pip --no-deps --no-build-isolation --editable .
+digest "$kind" >"$venv/.$kind"

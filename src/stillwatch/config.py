@@ -79,7 +79,7 @@ def load(path: Path | None, environment: Mapping[str, str], options: Mapping[str
     """
     merged: dict[str, object] = {}
     if path is not None:
-        merged.update(_checked(_read_toml(path), str(path)))
+        merged.update(_checked(read_toml(path), str(path)))
     merged.update(_checked(_from_environment(environment), "environment"))
     given = {name: value for name, value in options.items() if value not in (None, ())}
     for name in MAPPINGS & given.keys():
@@ -129,7 +129,11 @@ def nearest(name: str, known: Collection[str]) -> str:
     return f"did you mean {found[0]}" if found else "known are: " + ", ".join(sorted(known))
 
 
-def _read_toml(path: Path) -> dict[str, object]:
+def read_toml(path: Path) -> dict[str, object]:
+    """Read a settings file.
+
+    Raises:  Error `no-such-config`, `config-not-toml`.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(CONFIG_BYTES_MAX + 1)

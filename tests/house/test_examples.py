@@ -27,9 +27,9 @@ PAGES = [
 ]
 
 
-TOO_LONG = ("stillwatch bench ", "stillwatch watch --store store --source kafka:")
-"""Minutes at the least: what the one does with its plan is tested in tests/bench/test_quality.py, what the other reads
-of a broker in tests/engines/test_following.py."""
+TOO_LONG = ("stillwatch bench ", "stillwatch watch --store store --source kafka:", "stillwatch gate --")
+"""Minutes at the least, or for ever: what the first does with its plan is tested in tests/bench/test_quality.py, what
+the second reads of a broker in tests/engines/test_following.py, what the third answers in tests/gate/."""
 
 
 def every_command(command: click.Command = cli.commands) -> list[click.Command]:

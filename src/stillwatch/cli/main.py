@@ -13,6 +13,7 @@ from stillwatch import __version__
 from stillwatch.cli.benching import bench
 from stillwatch.cli.calibrating import calibrate
 from stillwatch.cli.detecting import detect, explain, formats
+from stillwatch.cli.gating import gate
 from stillwatch.cli.granting import grant
 from stillwatch.cli.laboratory import demo, simulate
 from stillwatch.cli.policing import policy
@@ -99,6 +100,19 @@ def completion(shell: str) -> None:
     commands=[
         *(detect, explain, ingest, store, watch, calibrate, grant, policy),
         *(simulate, demo, bench, formats, completion),
+        detect,
+        explain,
+        ingest,
+        store,
+        watch,
+        calibrate,
+        grant,
+        gate,
+        simulate,
+        demo,
+        bench,
+        formats,
+        completion,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
