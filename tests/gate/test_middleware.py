@@ -8,9 +8,9 @@ import pytest
 
 from stillwatch.gate.middleware import StillwatchMiddleware
 from stillwatch.gate.requests import Identity
+from tests.gate.applications import served, until
 from tests.gate.hand_written import NOTICE, HandWritten
 from tests.gate.providers import REASONING, Provider
-from tests.gate.serving import served, until
 from tests.gate.test_proxy import ASKED, SAID, Stage
 
 

@@ -19,9 +19,9 @@ from stillwatch.gate.forwarding import UpstreamSettings
 from stillwatch.gate.proxy import Proxy
 from stillwatch.gate.receiving import Bounds
 from stillwatch.gate.requests import Identity
+from tests.gate.applications import served, until
 from tests.gate.hand_written import NOTICE, HandWritten
 from tests.gate.providers import REASONING, Provider
-from tests.gate.serving import served, until
 
 ASKED = [{"role": "user", "content": "When is high water on Friday?"}]
 TIDE = {"name": "tide", "description": "Tide times", "parameters": {"type": "object", "properties": {}}}

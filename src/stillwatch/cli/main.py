@@ -98,21 +98,8 @@ def completion(shell: str) -> None:
 
 @click.group(
     commands=[
-        *(detect, explain, ingest, store, watch, calibrate, grant, policy),
+        *(detect, explain, ingest, store, watch, calibrate, grant, policy, gate),
         *(simulate, demo, bench, formats, completion),
-        detect,
-        explain,
-        ingest,
-        store,
-        watch,
-        calibrate,
-        grant,
-        gate,
-        simulate,
-        demo,
-        bench,
-        formats,
-        completion,
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
