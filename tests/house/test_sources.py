@@ -24,6 +24,7 @@ DOORS = {
         "detecting",
         "calibrating",
         "granting",
+        "snapshotting",
         "laboratory",
         "benching",
         "storing",

@@ -15,6 +15,7 @@ from stillwatch.cli.calibrating import calibrate
 from stillwatch.cli.detecting import detect, explain, formats
 from stillwatch.cli.granting import grant
 from stillwatch.cli.laboratory import demo, simulate
+from stillwatch.cli.snapshotting import sanction, snapshot
 from stillwatch.cli.storing import ingest, store
 from stillwatch.cli.watching import watch
 from stillwatch.errors import Error
@@ -95,7 +96,10 @@ def completion(shell: str) -> None:
 
 
 @click.group(
-    commands=[detect, explain, ingest, store, watch, calibrate, grant, simulate, demo, bench, formats, completion],
+    commands=[
+        *(detect, explain, ingest, store, watch, calibrate, grant, sanction, snapshot),
+        *(simulate, demo, bench, formats, completion),
+    ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},
 )
 @click.version_option(__version__, prog_name="stillwatch")
