@@ -20,6 +20,12 @@ DAY_CALLS = "81000"
 LOG_CALLS = "13000"
 """The smallest world of any scenario."""
 
+DECISION = (
+    '{"accounts": ["acct-1"], "standing": "confirmed", "reason": "distillation-campaign", "reference": "case 117", '
+    '"decided_by": "The review board", "not_before": "2026-11-01T00:00:00Z", "expires": "2027-02-01T00:00:00Z"}'
+)
+"""A line of the file of decisions that the examples sign."""
+
 PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "formats").glob("*.md")),
@@ -76,6 +82,11 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "example-grant.json").rename(place / "grant.json")
     revoke = ["grant", "revoke", str(place / "grant.json"), "--key", str(place / "issuer.key"), "--reason", "ended"]
     assert cli.run([*revoke, "--out", str(place / "revocation.json")]) == 0
+    (place / "decisions.jsonl").write_text(DECISION)
+    decided = ["--key", str(place / "issuer.key"), "--issuer", "The provider", "--out", str(place / "sanctions.json")]
+    assert cli.run(["sanction", "issue", str(place / "decisions.jsonl"), *decided]) == 0
+    signed = ["--key", str(place / "issuer.key"), "--key-file", str(place / "stillwatch.key")]
+    assert cli.run(["snapshot", "build", *signed, "--out", str(place / "new.snapshot")]) == 0
     return place
 
 

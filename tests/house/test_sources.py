@@ -25,6 +25,7 @@ DOORS = {f"src/stillwatch/gate/{name}.py" for name in ("parts", "server")} | {
         "calibrating",
         "granting",
         "policing",
+        "snapshotting",
         "laboratory",
         "benching",
         "storing",

@@ -17,6 +17,7 @@ from stillwatch.cli.gating import gate
 from stillwatch.cli.granting import grant
 from stillwatch.cli.laboratory import demo, simulate
 from stillwatch.cli.policing import policy
+from stillwatch.cli.snapshotting import sanction, snapshot
 from stillwatch.cli.storing import ingest, store
 from stillwatch.cli.watching import watch
 from stillwatch.errors import Error
@@ -98,7 +99,7 @@ def completion(shell: str) -> None:
 
 @click.group(
     commands=[
-        *(detect, explain, ingest, store, watch, calibrate, grant, policy, gate),
+        *(detect, explain, ingest, store, watch, calibrate, grant, sanction, snapshot, policy, gate),
         *(simulate, demo, bench, formats, completion),
     ],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True},

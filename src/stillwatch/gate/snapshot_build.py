@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stillwatch.campaign.exemption import KeyedGrant, keyed, name_keys
@@ -16,6 +18,7 @@ from stillwatch.gate.run_files import Marks, RunFiles
 from stillwatch.gate.snapshot import DECIDED, RARE_KINDS, TIERS, VERIFIED
 from stillwatch.gate.snapshot_file import Columns, Head
 from stillwatch.grant import Grant, micros
+from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.sharing import directory
 from stillwatch.kernels.single import SHARERS_MAX
 from stillwatch.pseudonym import Key, key_ident
@@ -31,10 +34,12 @@ HITS_MIN = 2
 """A signature asks for two shingles at least. By chance a call meets one of ten thousand signatures' 64 shingles of 32
 bits in 0.5 % of all cases, and two of one signature in 1.4e-9 of them (36 shingles a call)."""
 
-OUTSIDE_SHARE_MAX = 0.02
-"""Accounts outside of a campaign that may carry its signature, as a share of those inside, rounded down: of fifty who
-do one may be somebody whom the run could not name. Whatever more strangers carry is a template that honest people use,
-and would mark them at their next call."""
+OUTSIDE_ACCOUNTS_MAX = 0.1
+OUTSIDE_CALLS_MAX = 0.01
+"""What accounts outside of a campaign may carry its signature, as a share of the accounts and of the calls inside, both
+rounded down. A run cannot name whoever just took over and made a few calls: they are few, and a tenth as busy as the
+others. Honest people who share a template are as busy with it as anybody, or not few; it would mark them at their next
+call, so that a signature which more of them carry marks nobody."""
 
 RARE_SHARE_MIN = 0.5
 """An address or client is a campaign's where half of all who hold it are the campaign's: else it is a place where
@@ -126,6 +131,15 @@ def build(given: Given) -> tuple[Head, Columns]:
         tuple(run.ident for run in runs),
     )
     return head, columns
+
+
+def verified_keys(accounts: Iterable[pa.RecordBatch], secret: bytes) -> NDArray[np.uint64]:
+    """Return the pseudonyms of accounts (`event.ACCOUNT_SCHEMA`) whose identity the provider has verified."""
+    key, found = Key.derive(secret, "identifiers"), [np.zeros(0, dtype=np.uint64)]
+    for batch in accounts:
+        known = pc.match_substring(batch["verification"], "identity", ignore_case=True)
+        found.append(pseudonyms(batch["account_id"].filter(pc.fill_null(known, False)), key))
+    return np.unique(np.concatenate(found))
 
 
 def _numbers(idents: Sequence[str]) -> NDArray[np.uint64]:
@@ -222,7 +236,8 @@ def why_left_out(one: Marks) -> str | None:
     """Say why a signature must not mark a call; None where it may."""
     if one.hits_needed < HITS_MIN or not one.own_shingles or one.own_needed < 1:
         return "signatures_too_short"
-    if one.outside_accounts_count > int(OUTSIDE_SHARE_MAX * one.accounts_count):
+    too_many = one.outside_accounts_count > int(OUTSIDE_ACCOUNTS_MAX * one.accounts_count)
+    if too_many or one.outside_calls_count > int(OUTSIDE_CALLS_MAX * one.calls_count):
         return "signatures_shared_with_others"
     return None
 
