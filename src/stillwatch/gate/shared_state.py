@@ -7,6 +7,9 @@ dozen accounts must not act on an estimate.
 While the server is away nobody waits for it: calls are answered with what is not `available`, notes are dropped and
 counted, and after a pause one call tries again.
 
+It outlives a gate, and outlives the server where that writes to its disk. Give it a server, or at least a memory, of its
+own: one that throws keys away when it is full (`allkeys-lru`) forgets what was used of grants.
+
 It asks for a server that keeps scripts and `SET … EX`: Redis from 5 on, or any Valkey. All keys carry one hash tag, so
 that a cluster keeps them on one node.
 """
@@ -37,8 +40,8 @@ from stillwatch.gate.remembering import (
 )
 
 TIMEOUT_S = 0.02
-"""All that a call waits, half of it for what is under way when it comes, half for its own question, a connection's
-making included: several quiet round trips in one region, and less than a caller notices."""
+"""All that one question may take, a connection's making included: ten quiet round trips in one region, and less than a
+caller notices. A call waits for what is under way when it comes and for its own question: twice that at most."""
 
 TOGETHER_MAX = 128
 """Questions that are sent at once. What comes while the server is asked is asked together when it has answered: under
@@ -87,6 +90,7 @@ class SharedState:
         self._next_try = 0.0
         self._unavailable = 0
         self._dropped = 0
+        self._saturated = 0
         self._waiting: deque[_Question] = deque()
         self._asking: asyncio.Task[None] | None = None
 
@@ -147,6 +151,7 @@ class SharedState:
             self._unavailable += 1
             return Observed(available=False, first_seen_us=time_us)
         found = [int(number) for number in answer.split()]
+        self._saturated += found[6] >= CLUSTER_ACCOUNTS_MAX or found[11] >= ACTED_ACCOUNTS_MAX
         return Observed(
             first_seen_us=found[0],
             account_calls_hour=found[1],
@@ -212,11 +217,13 @@ class SharedState:
         await self._client.aclose()
 
     def figures(self) -> dict[str, int]:
-        """Return how many calls found the state away, how many notes were dropped, and whether it is away now."""
+        """Return how many calls found the state away, how many notes were dropped, whether it is away now, and how many
+        calls came when a count of accounts stood at its bound."""
         return {
             "unavailable": self._unavailable,
             "dropped": self._dropped,
             "away": int(self._failures >= FAILURES_MAX),
+            "saturated": self._saturated,
         }
 
     async def _ask(self, script: str, keys: list[str], said: str) -> Answer:
@@ -239,10 +246,12 @@ class SharedState:
         asked: list[_Question] = []
         try:
             while self._waiting:
-                late = loop.time() - self._timeout_s / 2
+                late = loop.time() - self._timeout_s
                 while self._waiting and self._waiting[0].since < late:
                     self._waiting.popleft().answered(None)
                 asked = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER_MAX))]
+                if not asked:
+                    break
                 answers = await self._together(asked)
                 for question, answer in zip(asked, answers, strict=True):
                     question.answered(answer if isinstance(answer, bytes | str) else None)
@@ -255,7 +264,7 @@ class SharedState:
     async def _together(self, asked: list[_Question]) -> list[object]:
         """Return the answers to several questions in order, whatever they are; None for each where there are none."""
         try:
-            async with asyncio.timeout(self._timeout_s / 2):
+            async with asyncio.timeout(self._timeout_s):
                 answers = await self._sent([question.command for question in asked])
                 if any(isinstance(answer, NoScriptError) for answer in answers):
                     # The server is new, or forgot its scripts: none of the questions with that answer was asked.
