@@ -7,8 +7,8 @@ dozen accounts must not act on an estimate.
 While the server is away nobody waits for it: calls are answered with what is not `available`, notes are dropped and
 counted, and after a pause one call tries again.
 
-It outlives a gate, and outlives the server where that writes to its disk. Give it a server, or at least a memory, of its
-own: one that throws keys away when it is full (`allkeys-lru`) forgets what was used of grants.
+It outlives a gate, and outlives the server where that writes to its disk. Give it a server of its own: one that throws
+keys away when it is full (`allkeys-lru`) forgets what was used of grants.
 
 It asks for a server that keeps scripts and `SET … EX`: Redis from 5 on, or any Valkey. All keys carry one hash tag, so
 that a cluster keeps them on one node.
