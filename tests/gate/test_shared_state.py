@@ -25,6 +25,9 @@ ANN = someone(11, campaign_id="c-1", signature="f-1", grant_id="g-1", organizati
 TIMEOUT_S = 0.25
 """Longer than the default, so that two busy cores are no outage."""
 
+BUSY_S = 1.0
+"""What two busy cores may add to a wait."""
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
@@ -113,6 +116,54 @@ def test_many_calls_at_once_are_all_counted(server: RedisServer) -> None:
         assert sorted(one.cluster_calls_hour for one in seen) == list(range(1, 501))
 
     play(server, steps, NO_TIMEOUT_S)
+
+
+def test_a_server_that_forgot_its_scripts_is_told_them_again_and_loses_no_call(server: RedisServer) -> None:
+    async def steps(state: SharedState) -> None:
+        await observe(state, ANN)
+        with redis.Redis.from_url(server.url) as raw:
+            raw.script_flush()
+        seen = await asyncio.gather(*(observe(state, ANN) for _ in range(20)), record(state, ANN, acted=True))
+        assert sorted(one.account_calls_hour for one in seen if one is not None) == list(range(2, 22))
+        assert (await observe(state, ANN)).acted_accounts_hour == 1
+        assert state.figures() == {"unavailable": 0, "dropped": 0, "away": 0, "saturated": 0}
+
+    play(server, steps, NO_TIMEOUT_S)
+
+
+def test_a_caller_who_goes_away_disturbs_nobody(server: RedisServer) -> None:
+    async def steps(state: SharedState) -> None:
+        await observe(state, ANN)
+        asking = [asyncio.ensure_future(observe(state, ANN)) for _ in range(30)]
+        await asyncio.sleep(0)
+        for at in range(0, 30, 3):
+            asking[at].cancel()
+        seen = [one for one in await asyncio.gather(*asking, return_exceptions=True) if isinstance(one, Observed)]
+        assert len(seen) == 20
+        assert all(one.available for one in seen)
+        assert (await observe(state, ANN)).available
+
+    play(server, steps, NO_TIMEOUT_S)
+
+
+def test_no_call_waits_longer_than_it_was_said_to_however_many_wait(server: RedisServer) -> None:
+    async def one(state: SharedState) -> tuple[float, Observed]:
+        begun = time.monotonic()
+        seen = await observe(state, ANN)
+        return time.monotonic() - begun, seen
+
+    async def steps(state: SharedState) -> None:
+        await observe(state, ANN)
+        server.pause()
+        try:
+            found = await asyncio.gather(*(one(state) for _ in range(3_000)))
+        finally:
+            server.resume()
+        assert not any(seen.available for _, seen in found)
+        assert max(waited for waited, _ in found) < 2 * TIMEOUT_S + BUSY_S
+        assert state.figures()["unavailable"] == 3_000
+
+    play(server, steps)
 
 
 def test_the_password_comes_with_the_url_and_stays_out_of_every_message(tmp_path: Path) -> None:

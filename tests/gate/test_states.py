@@ -247,10 +247,12 @@ def test_a_clock_that_once_ran_ahead_holds_no_count_for_ever(played: Callable[[P
 
 def test_accounts_of_a_campaign_are_counted_up_to_a_bound(played: Callable[[Play], None]) -> None:
     async def play(state: State) -> None:
+        assert isinstance(state, MemoryState | SharedState)
         for key in range(1, remembering.CLUSTER_ACCOUNTS_MAX + 3):
             seen = await observe(state, someone(key, campaign_id="c-1"))
         assert seen.cluster_accounts_hour == remembering.CLUSTER_ACCOUNTS_MAX
         assert seen.cluster_calls_hour == remembering.CLUSTER_ACCOUNTS_MAX + 2
+        assert state.figures()["saturated"] >= 2
 
     played(play)
 

@@ -79,6 +79,7 @@ class MemoryState:
         self._grants = _Recent[str, _Volume](self._bounds.grants_max)
         self._owners = _Recent[int, tuple[int, int]](self._bounds.blocks_max)
         self._acted = _Acted(0)
+        self._saturated = 0
 
     async def observe(self, call: Call, recognition: Recognition) -> Observed:
         """Count the call in, and return what is remembered."""
@@ -134,7 +135,8 @@ class MemoryState:
         """Do nothing: there is nothing to give back."""
 
     def figures(self) -> dict[str, int]:
-        """Return for each table how many entries it holds, and how many it forgot because it was full."""
+        """Return for each table how many entries it holds and how many it forgot because it was full, and how many
+        calls came when a count of accounts stood at its bound."""
         tables = {
             "accounts": self._accounts.figures(),
             "clusters": self._clusters.figures(),
@@ -142,7 +144,8 @@ class MemoryState:
             "grants": self._grants.figures(),
             "blocks": self._owners.figures(),
         }
-        return {f"{name}_{what}": count for name, of in tables.items() for what, count in of.items()}
+        told = {f"{name}_{what}": count for name, of in tables.items() for what, count in of.items()}
+        return {**told, "saturated": self._saturated}
 
     def _account(self, key: int, time_us: int, hour: int) -> _Account:
         day = time_us // DAY_US
@@ -171,6 +174,8 @@ class MemoryState:
         cluster.calls += 1
         if len(cluster.accounts) < self._bounds.cluster_accounts_max:
             cluster.accounts.add(recognition.account_key)
+        else:
+            self._saturated += 1
         return cluster
 
     def _volume(self, grant_id: str) -> _Volume:
@@ -200,7 +205,9 @@ class MemoryState:
         if turns(self._acted.hour, hour):
             self._acted = _Acted(hour)
         acted, key = self._acted, recognition.account_key
-        if key not in acted.accounts and len(acted.accounts) < ACTED_ACCOUNTS_MAX:
+        if len(acted.accounts) >= ACTED_ACCOUNTS_MAX:
+            self._saturated += 1
+        elif key not in acted.accounts:
             acted.accounts.add(key)
             acted.verified += recognition.verified
 

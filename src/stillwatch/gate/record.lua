@@ -51,4 +51,4 @@ if account ~= '0' or organization ~= '0' then
   end
 end
 
-return 1
+return 'kept'

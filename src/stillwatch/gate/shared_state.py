@@ -7,6 +7,9 @@ dozen accounts must not act on an estimate.
 While the server is away nobody waits for it: calls are answered with what is not `available`, notes are dropped and
 counted, and after a pause one call tries again.
 
+It outlives a gate, and outlives the server where that writes to its disk. Give it a server of its own: one that throws
+keys away when it is full (`allkeys-lru`) forgets what was used of grants.
+
 It asks for a server that keeps scripts and `SET … EX`: Redis from 5 on, or any Valkey. All keys carry one hash tag, so
 that a cluster keeps them on one node.
 """
@@ -14,15 +17,17 @@ that a cluster keeps them on one node.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import HOUR_US, Call, Observed, Outcome, Recognition
@@ -35,11 +40,15 @@ from stillwatch.gate.remembering import (
 )
 
 TIMEOUT_S = 0.02
-"""All that one question may take, a connection's making included: ten times a quiet round trip in one region, and less
-than a caller notices."""
+"""All that one question may take, a connection's making included: ten quiet round trips in one region, and less than a
+caller notices. A call waits for what is under way when it comes and for its own question: twice that at most."""
 
-CONNECTIONS_MAX = 64
-"""Questions that are under way at once from one process. A server answers tens of thousands a second on far fewer."""
+TOGETHER_MAX = 128
+"""Questions that are sent at once. What comes while the server is asked is asked together when it has answered: under
+load a question then costs a part of a round trip. So many take a server some 4 ms."""
+
+CONNECTIONS_MAX = 4
+"""One is used for calls, another for reports and checks."""
 
 FAILURES_MAX = 3
 """Failures in a row after which the server counts as away: one late answer is not yet an outage."""
@@ -51,6 +60,9 @@ PAUSE_S = 1.0
 """Until the next try while it is away: a call a second waits for the timeout, and the state is soon back."""
 
 PREFIX = "{stillwatch}:"
+
+Command = tuple[str | int, ...]
+Answer = bytes | str | None
 
 HOUR_S = 3600
 ACCOUNT_KEPT_S = 30 * 24 * HOUR_S
@@ -65,18 +77,22 @@ year or two; each call of theirs keeps them for as long again."""
 class SharedState:
     """The `State` of several replicas (`contract.State`).
 
-    Cost:    one round trip for `observe`; one for `record` where there is something to keep, else none.
+    Cost:    one round trip for `observe`; one for `record` where there is something to keep, else none. Questions that
+             come at the same time share one.
     """
 
     def __init__(self, client: redis.asyncio.Redis, timeout_s: float, failover_within_us: int) -> None:
         self._client = client
         self._timeout_s = timeout_s
-        self._observe = client.register_script(_script("observe", failover_within_us))
-        self._record = client.register_script(_script("record", failover_within_us))
+        self._scripts = [_script(name, failover_within_us) for name in ("observe", "record")]
+        self._observe, self._record = (hashlib.sha1(text.encode()).hexdigest() for text in self._scripts)  # noqa: S324
         self._failures = 0
         self._next_try = 0.0
         self._unavailable = 0
         self._dropped = 0
+        self._saturated = 0
+        self._waiting: deque[_Question] = deque()
+        self._asking: asyncio.Task[None] | None = None
 
     @staticmethod
     def open(url: str, *, timeout_s: float = TIMEOUT_S, failover_within_us: int = FAILOVER_WITHIN_US) -> SharedState:
@@ -86,10 +102,9 @@ class SharedState:
         Raises:  bad-state-url. It does not repeat the URL, which can hold a password.
         """
         try:
-            pool = redis.asyncio.BlockingConnectionPool.from_url(
+            pool = redis.asyncio.ConnectionPool.from_url(
                 url,
                 max_connections=CONNECTIONS_MAX,
-                timeout=None,
                 socket_timeout=None,  # The whole question has a deadline; parts of it need none.
                 socket_connect_timeout=None,
                 retry=Retry(NoBackoff(), 0),
@@ -136,6 +151,7 @@ class SharedState:
             self._unavailable += 1
             return Observed(available=False, first_seen_us=time_us)
         found = [int(number) for number in answer.split()]
+        self._saturated += found[6] >= CLUSTER_ACCOUNTS_MAX or found[11] >= ACTED_ACCOUNTS_MAX
         return Observed(
             first_seen_us=found[0],
             account_calls_hour=found[1],
@@ -195,33 +211,102 @@ class SharedState:
         }
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, once what is under way is over."""
+        if self._asking is not None:
+            await self._asking
         await self._client.aclose()
 
     def figures(self) -> dict[str, int]:
-        """Return how many calls found the state away, how many notes were dropped, and whether it is away now."""
+        """Return how many calls found the state away, how many notes were dropped, whether it is away now, and how many
+        calls came when a count of accounts stood at its bound."""
         return {
             "unavailable": self._unavailable,
             "dropped": self._dropped,
             "away": int(self._failures >= FAILURES_MAX),
+            "saturated": self._saturated,
         }
 
-    async def _ask(self, script: AsyncScript, keys: list[str], said: str) -> bytes | None:
+    async def _ask(self, script: str, keys: list[str], said: str) -> Answer:
         """Return a script's answer, None where there is none in time or the server counts as away."""
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         if self._failures >= FAILURES_MAX:
             if now < self._next_try:
                 return None
             self._next_try = now + PAUSE_S  # This call tries; the others go on as before until it is answered.
+        question = _Question(("EVALSHA", script, len(keys), *keys, said), now, loop.create_future())
+        self._waiting.append(question)
+        if self._asking is None:
+            self._asking = loop.create_task(self._ask_all())
+        return await question.answer
+
+    async def _ask_all(self) -> None:
+        """Ask what waits, some at a time, until nothing does."""
+        loop = asyncio.get_running_loop()
+        asked: list[_Question] = []
+        try:
+            while self._waiting:
+                late = loop.time() - self._timeout_s
+                while self._waiting and self._waiting[0].since < late:
+                    self._waiting.popleft().answered(None)
+                asked = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER_MAX))]
+                if not asked:
+                    break
+                answers = await self._together(asked)
+                for question, answer in zip(asked, answers, strict=True):
+                    question.answered(answer if isinstance(answer, bytes | str) else None)
+        finally:
+            self._asking = None
+            for question in (*asked, *self._waiting):
+                question.answered(None)
+            self._waiting.clear()
+
+    async def _together(self, asked: list[_Question]) -> list[object]:
+        """Return the answers to several questions in order, whatever they are; None for each where there are none."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer: bytes = await script(keys, (said,))
+                answers = await self._sent([question.command for question in asked])
+                if any(isinstance(answer, NoScriptError) for answer in answers):
+                    # The server is new, or forgot its scripts: none of the questions with that answer was asked.
+                    loads: list[Command] = [("SCRIPT LOAD", text) for text in self._scripts]
+                    again = [at for at, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
+                    found = await self._sent([*loads, *(asked[at].command for at in again)])
+                    for at, answer in zip(again, found[len(loads) :], strict=True):
+                        answers[at] = answer
         except (RedisError, OSError, TimeoutError):
+            answers = [None] * len(asked)
+        if all(isinstance(answer, bytes | str) for answer in answers):
+            self._failures = 0
+        else:
             self._failures += 1
-            self._next_try = now + PAUSE_S
-            return None
-        self._failures = 0
-        return answer
+            self._next_try = asyncio.get_running_loop().time() + PAUSE_S
+        return answers
+
+    async def _sent(self, commands: list[Command]) -> list[object]:
+        """Send commands at once; an answer can be an error."""
+        if len(commands) == 1:  # Cheaper than one alone in a pipeline.
+            try:
+                return [await self._client.execute_command(*commands[0])]  # type: ignore[no-untyped-call]
+            except ResponseError as error:
+                return [error]
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        answers: list[object] = await pipeline.execute(raise_on_error=False)
+        return answers
+
+
+@dataclass(slots=True)
+class _Question:
+    """A command that waits to be sent, since when, and who waits for its answer."""
+
+    command: Command
+    since: float
+    answer: asyncio.Future[Answer]
+
+    def answered(self, answer: Answer) -> None:
+        if not self.answer.done():  # Who was cancelled waits no more.
+            self.answer.set_result(answer)
 
 
 def _unreachable(error: Exception) -> Error:
