@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from stillwatch.adapters.bodies import OUTPUT_CAPS
 from stillwatch.adapters.model_calls import MODEL_IN_PATH
 from stillwatch.gate.contract import Decision
 from stillwatch.gate.forwarding import spelt_alike
-from stillwatch.gate.requests import plain_path
+from stillwatch.gate.requests import PATHS_MAX, plain_path
 
 Api = Literal["chat", "completions", "responses", "anthropic", "embeddings", "gemini"]
 Body = dict[str, Any]
@@ -47,6 +48,7 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
+@lru_cache(PATHS_MAX)
 def api_of(path: str) -> Api | None:
     """Return the API that a plain path speaks, or None where it is no model call's."""
     low = path.lower()
