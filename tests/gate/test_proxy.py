@@ -1,5 +1,6 @@
 """The official clients against the proxy, in front of a provider that speaks both APIs."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -507,3 +508,57 @@ def test_a_slow_upstream_is_answered_for():
             stage.anthropic.messages.create(model="hang", max_tokens=50, messages=ASKED)
         assert caught.value.status_code == 504
         assert caught.value.body["error"]["type"] == "timeout_error"
+
+
+@given(
+    body=st.binary(max_size=300)
+    | st.dictionaries(
+        st.sampled_from(["model", "messages", "input", "prompt", "stream", "n", "tools", "max_tokens", "thinking"]),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=9)),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=7), inner, max_size=3),
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+    end=st.sampled_from(["chat/completions", "completions", "responses", "messages", "embeddings"]),
+    headers=st.dictionaries(
+        st.sampled_from(["x-user-id", "authorization", "x-forwarded-for", "content-type", "connection", "te", "x-y"]),
+        st.text("abcK -;,:=*.09", max_size=25).map(str.strip),
+    ),
+)
+@settings(max_examples=150)
+def test_no_body_and_no_header_gets_a_denied_call_through(one_stage, body, end, headers):
+    one_stage.decide("deny", notice=NOTICE)
+    one_stage.provider.requests.clear()
+    status, _, answered = one_stage.raw("POST", f"/v1/{end}", body, headers)
+    assert status in (400, 403), answered
+    assert json.loads(answered)["error"]["code"] in ("request-body-unclear", "campaign-member")
+    assert one_stage.provider.requests == []
+
+
+def test_what_the_provider_was_told_does_not_come_back_to_the_caller(stage):
+    stage.decide("tag", tag=(("x-stillwatch-tier", "suspected"),))
+    stage.provider.echo_headers.append((b"x-stillwatch-tier", b"suspected"))
+    try:
+        _, headers, _ = stage.post("/openai/deployments/m/completions", b'{"prompt":"tides"}')
+    finally:
+        stage.provider.echo_headers.clear()
+    assert headers["x-echo"] == "yes"
+    assert "x-stillwatch-tier" not in headers
+
+
+def test_a_length_above_the_bound_is_refused_before_the_body_comes(stage):
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: gate\r\nContent-Length: 100000000\r\n\r\n"
+    assert raw_status(stage, head) == 413
+
+
+def test_a_tunnel_is_not_opened(stage):
+    assert raw_status(stage, b"CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n") >= 400
+    assert stage.provider.requests == []
+
+
+def test_many_calls_at_once_are_all_answered(stage):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        ask = stage.openai.chat.completions.create
+        replies = list(pool.map(lambda _: ask(model="m", messages=ASKED), range(120)))
+    assert {reply.choices[0].message.content for reply in replies} == {SAID}
+    until(lambda: len(stage.parts.replies) == 120, "some replies were not told")

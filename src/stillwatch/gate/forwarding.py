@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from stillwatch.errors import Error
@@ -84,6 +85,7 @@ def base_of(base_url: str) -> tuple[str, str]:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else ""), parts.path.rstrip("/")
 
 
+@lru_cache(1024)
 def is_safe_target(path: bytes, query: bytes) -> bool:
     """Tell whether a target can be joined to the upstream's path and stays below it, however it is decoded."""
     if not TARGET.fullmatch(path) or b"#" in path or not QUERY.fullmatch(query):

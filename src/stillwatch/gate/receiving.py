@@ -75,6 +75,9 @@ class Inbox:
         codings = [value for name, value in headers if name.lower() == b"content-encoding"]
         if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
             raise BodyRefusedError(415, "request-body-coded", "Send the body of a model call uncompressed.")
+        told = next((value for name, value in headers if name.lower() == b"content-length"), b"")
+        if told.isdigit() and int(told[:20]) > self._bounds.body_bytes_max:
+            raise self._too_large()
         try:
             async with asyncio.timeout(self._bounds.body_s_max):
                 return await self._read()
@@ -92,11 +95,15 @@ class Inbox:
             self._bytes += len(chunk)
             self._pool.held_bytes += len(chunk)
             if self._bytes > self._bounds.body_bytes_max:
-                raise BodyRefusedError(413, "request-body-large", "The body of the call is too large.")
+                raise self._too_large()
             if self._pool.held_bytes > self._bounds.bodies_bytes_max:
                 raise BodyRefusedError(503, "gate-full", "Too many large calls at once: try again.", 1)
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _too_large(self) -> BodyRefusedError:
+        most = self._bounds.body_bytes_max >> 20
+        return BodyRefusedError(413, "request-body-large", f"The body of the call is larger than {most} MiB.")
 
     def put(self, body: bytes) -> None:
         """Have the whole body received next."""
