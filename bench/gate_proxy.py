@@ -174,14 +174,13 @@ def _serve(name: str, upstream_port: int) -> None:
 
     from stillwatch.gate.forwarding import UpstreamSettings
     from stillwatch.gate.proxy import Proxy
-    from stillwatch.gate.requests import Identity
     from stillwatch.gate.upstream import Upstream
 
     settings = UpstreamSettings(f"http://127.0.0.1:{upstream_port or 9}")
     app: Any = {
         "direct": lambda: _answering(json.dumps(REPLY).encode()),
         "off": lambda: Upstream(settings),
-        "on": lambda: Proxy(_gate(), Identity(), settings),
+        "on": lambda: Proxy(_gate(), Upstream(settings)),
     }[name]()
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off", proxy_headers=False

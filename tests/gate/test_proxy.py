@@ -20,6 +20,7 @@ from stillwatch.gate.forwarding import UpstreamSettings
 from stillwatch.gate.proxy import Proxy
 from stillwatch.gate.receiving import Bounds
 from stillwatch.gate.requests import Identity
+from stillwatch.gate.upstream import Upstream
 from tests.gate.hand_written import NOTICE, HandWritten
 from tests.gate.providers import REASONING, Provider
 from tests.gate.serving import served, until
@@ -67,8 +68,8 @@ class Stage:
 def staged(base="", bounds=None, unknown="pass", **upstream):
     provider, parts = Provider(), HandWritten()
     with served(provider) as provider_url:
-        to = UpstreamSettings(f"{provider_url}{base}", **upstream)
-        with served(Proxy(parts.gate, Identity(), to, bounds, unknown)) as proxy_url:
+        to = Upstream(UpstreamSettings(f"{provider_url}{base}", **upstream))
+        with served(Proxy(parts.gate, to, Identity(), bounds, unknown)) as proxy_url:
             yield Stage(provider, provider_url, proxy_url, parts)
 
 
@@ -490,7 +491,7 @@ def test_a_dead_upstream_and_one_that_hangs_up_are_answered_for():
     parts = HandWritten()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with served(Proxy(parts.gate, Identity(), UpstreamSettings(address))) as url:
+        with served(Proxy(parts.gate, Upstream(UpstreamSettings(address)))) as url:
             client = openai.OpenAI(api_key="sk-1", base_url=f"{url}/v1", max_retries=0)
             hanging_up = threading.Thread(target=lambda: listener.accept()[0].close())
             hanging_up.start()

@@ -37,13 +37,13 @@ class Upstream:
     """
 
     def __init__(self, settings: UpstreamSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._origin, self._base_path = base_of(settings.base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make ready to send, in the loop that will send."""
-        settings = self._settings
+        settings = self.settings
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=settings.connections_max, keepalive_timeout=settings.idle_s),
             timeout=aiohttp.ClientTimeout(total=None, connect=settings.connect_s, sock_read=settings.read_s),
