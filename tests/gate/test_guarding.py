@@ -79,6 +79,20 @@ def test_all_bodies_together_are_bounded_and_let_go():
     assert (caller.status, pool.held_bytes) == (200, 0)
 
 
+def test_a_body_is_let_go_when_it_is_sent_on_however_long_the_reply_takes():
+    pool, held = BodyPool(), []
+
+    async def watching(scope, receive, send):
+        held.append(pool.held_bytes)
+        await receive()
+        held.append(pool.held_bytes)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"six"})
+
+    ask(HandWritten(), Caller(), watching, pool=pool)
+    assert held == [len(BODY), 0]
+
+
 def test_a_caller_who_leaves_in_his_body_made_no_call():
     parts, caller = HandWritten(), Caller(BODY[:10], None)
     ask(parts, caller)

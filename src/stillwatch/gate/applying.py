@@ -37,6 +37,9 @@ OUTPUT_FIELDS: dict[Api, tuple[str, ...]] = {
 }
 """Where each API reads the bound of its output; the first is written where a request has none."""
 
+OTHER_CAPS = ("n_predict", "max_new_tokens", "max_tokens_to_sample")
+"""Names that servers of open models also take for the bound of the output: lowered where a request has them."""
+
 GEMINI_CONFIGS = ("generationConfig", "generation_config")
 
 THINKING_TOKENS_MIN = 1024
@@ -108,11 +111,13 @@ def _cap_tokens(body: Body, api: Api, most: int) -> None:
     fields = OUTPUT_FIELDS.get(api)
     if fields is None:
         return
-    for name in OUTPUT_CAPS:
+    for name in (*OUTPUT_CAPS, *OTHER_CAPS):
         if body.get(name) is not None:
             body[name] = _bounded(body[name], most)
     if all(body.get(name) is None for name in fields):
         body[fields[0]] = most
+    if body.get("min_tokens"):
+        body["min_tokens"] = _bounded(body["min_tokens"], most)
     thinking = body.get("thinking")
     if api == "anthropic" and isinstance(thinking, dict) and "budget_tokens" in thinking:
         budget = _bounded(thinking["budget_tokens"], most // 2)
@@ -154,7 +159,7 @@ def _in_gemini(body: Body, bounds: Mapping[str, int], absent_is_one: bool = Fals
 
 
 def _strip_logprobs(body: Body) -> None:
-    _drop(body, ("logprobs", "top_logprobs", "prompt_logprobs"))
+    _drop(body, ("logprobs", "top_logprobs", "prompt_logprobs", "n_probs"))
     include = body.get("include")
     if isinstance(include, list):
         kept = [each for each in include if not (isinstance(each, str) and each.endswith("logprobs"))]

@@ -61,8 +61,8 @@ PROMPT_KEYS = (
 )
 """The member in which each API reads what is asked."""
 
-PATHS_MAX = 1024
-"""Paths whose reading is remembered: an API has some dozens, and one with an identifier in it is soon forgotten."""
+PATHS_MAX = 128
+"""Paths whose reading is remembered: an API has some dozens; a hostile one is as long as a server takes, some 64 KB."""
 
 INT64 = 2**63
 

@@ -87,11 +87,11 @@ class Upstream:
     async def _run(self, exchange: _Exchange, url: URL, headers: CIMultiDict[str]) -> None:
         assert self._session is not None
         try:
-            data = await exchange.data(headers)
-            request = self._session.request(
-                exchange.scope["method"], url, data=data, headers=headers, allow_redirects=False
-            )
-            async with request as reply:
+            method = exchange.scope["method"]
+            # The body has no name here, so that it is not held until the reply is over.
+            async with self._session.request(
+                method, url, data=await exchange.data(headers), headers=headers, allow_redirects=False
+            ) as reply:
                 await exchange.pass_on(reply)
         except CallerGoneError:
             return
