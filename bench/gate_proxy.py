@@ -100,7 +100,9 @@ def _cpu_s(pid: int) -> float:
 @contextlib.contextmanager
 def _served(name: str, upstream_port: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
     command = [sys.executable, "-m", "bench.gate_proxy", "--serve", name, "--upstream-port", str(upstream_port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    # The very sources that this process imports.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert process.stdout is not None
         yield process, int(process.stdout.readline())
