@@ -70,6 +70,13 @@ def test_no_value_however_strange_asks_for_more_than_the_bound(api, strange):
     assert {name: after[name] for name in ASKED} == ASKED
 
 
+def test_other_servers_names_of_the_bound_are_no_way_round_it():
+    asked = {**ASKED, "max_tokens": 50, "n_predict": -1, "max_new_tokens": 9000, "min_tokens": 500}
+    after = applied(asked, "chat", decided(max_tokens_max=100))
+    bounds = {"max_tokens": 50, "n_predict": 100, "max_new_tokens": 100, "min_tokens": 100}
+    assert after == {**ASKED, **bounds}
+
+
 def test_thinking_fits_below_a_capped_output_or_goes():
     asked = {**ASKED, "max_tokens": 9000, "thinking": {"type": "enabled", "budget_tokens": 8000}}
     after = applied(asked, "anthropic", decided(max_tokens_max=4096))

@@ -1,25 +1,44 @@
 """The gate inside a Python gateway."""
 
+import asyncio
 import json
+import re
 
 import anthropic
 import openai
 import pytest
 
 from stillwatch.gate.middleware import StillwatchMiddleware
-from stillwatch.gate.requests import Identity
 from tests.gate.applications import served, until
 from tests.gate.hand_written import NOTICE, HandWritten
 from tests.gate.providers import REASONING, Provider
 from tests.gate.test_proxy import ASKED, SAID, Stage
+from tests.house.repository import ROOT
+
+PAGE = (ROOT / "docs" / "gate-proxy.md").read_text(encoding="utf-8")
+
+
+def as_written(holding, **names):
+    """Run the example of the page that holds some words, and give what it defines."""
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if holding in block]
+    for old, new in names.pop("instead", {}).items():
+        block = block.replace(old, new)
+    exec(compile(block, "docs/gate-proxy.md", "exec"), names)
+    return names
 
 
 @pytest.fixture
 def stage():
     provider, parts = Provider(), HandWritten()
-    app = StillwatchMiddleware(provider, parts.gate, Identity(account_id=("x-tenant",)), reserved=("x-tenant-checked",))
+    app = as_written("def guarded")["guarded"](provider, parts.gate)
     with served(app) as url:
         yield Stage(provider, url, url, parts)
+
+
+def test_the_clients_of_the_page_reach_the_model(stage):
+    clients = as_written("by_anthropic", key="sk-1", instead={"http://127.0.0.1:8440": stage.url})
+    assert clients["by_openai"].embeddings.create(model="m", input="tides").data
+    assert clients["by_anthropic"].messages.create(model="m", max_tokens=5, messages=ASKED).content
 
 
 def test_calls_of_the_application_are_decided_and_their_replies_read(stage):
@@ -31,12 +50,12 @@ def test_calls_of_the_application_are_decided_and_their_replies_read(stage):
 
 def test_a_decision_is_carried_out_as_in_the_proxy(stage):
     stage.decide("strip", max_tokens_max=9, strip=frozenset({"reasoning"}), tag=(("x-stillwatch-tier", "watch"),))
-    forged = {"x-stillwatch-tier": "none", "x-tenant-checked": "yes", "x-tenant": "t1"}
+    forged = {"x-stillwatch-tier": "none", "x-risk": "yes", "x-tenant": "t1"}
     reply = stage.openai.chat.completions.create(model="m", messages=ASKED, extra_headers=forged)
     assert REASONING not in repr(reply)
     assert stage.sent()["max_completion_tokens"] == 9
     assert stage.sent_headers()[b"x-stillwatch-tier"] == b"watch"
-    assert b"x-tenant-checked" not in stage.sent_headers()
+    assert b"x-risk" not in stage.sent_headers()
     assert stage.parts.policy.calls[-1].account_id == "t1"
 
 
@@ -71,8 +90,6 @@ def test_a_route_is_what_the_application_routes_by(stage):
 
 
 def test_a_websocket_passes_but_for_the_path_of_a_model_call():
-    import asyncio
-
     seen, sent = [], []
 
     async def app(scope, receive, send):

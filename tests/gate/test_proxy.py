@@ -1,5 +1,6 @@
 """The official clients against the proxy, in front of a provider that speaks both APIs."""
 
+import concurrent.futures
 import contextlib
 import http.client
 import json
@@ -19,6 +20,7 @@ from stillwatch.gate.forwarding import UpstreamSettings
 from stillwatch.gate.proxy import Proxy
 from stillwatch.gate.receiving import Bounds
 from stillwatch.gate.requests import Identity
+from stillwatch.gate.upstream import Upstream
 from tests.gate.applications import served, until
 from tests.gate.hand_written import NOTICE, HandWritten
 from tests.gate.providers import REASONING, Provider
@@ -66,8 +68,8 @@ class Stage:
 def staged(base="", bounds=None, unknown="pass", **upstream):
     provider, parts = Provider(), HandWritten()
     with served(provider) as provider_url:
-        to = UpstreamSettings(f"{provider_url}{base}", **upstream)
-        with served(Proxy(parts.gate, Identity(), to, bounds, unknown)) as proxy_url:
+        to = Upstream(UpstreamSettings(f"{provider_url}{base}", **upstream))
+        with served(Proxy(parts.gate, to, Identity(), bounds, unknown)) as proxy_url:
             yield Stage(provider, provider_url, proxy_url, parts)
 
 
@@ -299,7 +301,7 @@ def test_a_delay_waits_and_then_passes(stage):
 
 def test_a_caller_who_leaves_during_a_delay_costs_the_provider_nothing(stage):
     stage.decide("delay", delay_ms=10_000)
-    impatient = stage.openai.with_options(timeout=0.2)
+    impatient = stage.openai.with_options(timeout=0.6)
     with pytest.raises(openai.APITimeoutError):
         impatient.chat.completions.create(model="m", messages=ASKED)
     assert stage.replied().status == 499
@@ -307,7 +309,7 @@ def test_a_caller_who_leaves_during_a_delay_costs_the_provider_nothing(stage):
 
 
 def test_a_caller_who_leaves_before_the_answer_takes_his_call_with_him(stage):
-    impatient = stage.openai.with_options(timeout=0.2)
+    impatient = stage.openai.with_options(timeout=0.6)
     with pytest.raises(openai.APITimeoutError):
         impatient.chat.completions.create(model="hang", messages=ASKED)
     until(lambda: stage.provider.given_up == ["hang"], "the provider works for nobody")
@@ -477,7 +479,7 @@ def test_what_is_no_model_call_can_be_refused():
 
 
 def test_a_large_and_a_slow_body_are_refused_and_not_held():
-    with staged(bounds=Bounds(body_bytes_max=10_000, body_s_max=0.2)) as stage:
+    with staged(bounds=Bounds(body_bytes_max=10_000, body_s_max=1.0)) as stage:
         status, _, answered = stage.post("/v1/messages", b'{"model":"' + b"m" * 20_000 + b'"}')
         assert (status, json.loads(answered)["error"]["type"]) == (413, "request_too_large")
         slow = b"POST /v1/messages HTTP/1.1\r\nHost: gate\r\nContent-Length: 100\r\n\r\n{"
@@ -489,7 +491,7 @@ def test_a_dead_upstream_and_one_that_hangs_up_are_answered_for():
     parts = HandWritten()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with served(Proxy(parts.gate, Identity(), UpstreamSettings(address))) as url:
+        with served(Proxy(parts.gate, Upstream(UpstreamSettings(address)))) as url:
             client = openai.OpenAI(api_key="sk-1", base_url=f"{url}/v1", max_retries=0)
             hanging_up = threading.Thread(target=lambda: listener.accept()[0].close())
             hanging_up.start()
@@ -507,3 +509,57 @@ def test_a_slow_upstream_is_answered_for():
             stage.anthropic.messages.create(model="hang", max_tokens=50, messages=ASKED)
         assert caught.value.status_code == 504
         assert caught.value.body["error"]["type"] == "timeout_error"
+
+
+@given(
+    body=st.binary(max_size=300)
+    | st.dictionaries(
+        st.sampled_from(["model", "messages", "input", "prompt", "stream", "n", "tools", "max_tokens", "thinking"]),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=9)),
+            lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=7), inner, max_size=3),
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+    end=st.sampled_from(["chat/completions", "completions", "responses", "messages", "embeddings"]),
+    headers=st.dictionaries(
+        st.sampled_from(["x-user-id", "authorization", "x-forwarded-for", "content-type", "connection", "te", "x-y"]),
+        st.text("abcK -;,:=*.09", max_size=25).map(str.strip),
+    ),
+)
+@settings(max_examples=150)
+def test_no_body_and_no_header_gets_a_denied_call_through(one_stage, body, end, headers):
+    one_stage.decide("deny", notice=NOTICE)
+    one_stage.provider.requests.clear()
+    status, _, answered = one_stage.raw("POST", f"/v1/{end}", body, headers)
+    assert status in (400, 403), answered
+    assert json.loads(answered)["error"]["code"] in ("request-body-unclear", "campaign-member")
+    assert one_stage.provider.requests == []
+
+
+def test_what_the_provider_was_told_does_not_come_back_to_the_caller(stage):
+    stage.decide("tag", tag=(("x-stillwatch-tier", "suspected"),))
+    stage.provider.echo_headers.append((b"x-stillwatch-tier", b"suspected"))
+    try:
+        _, headers, _ = stage.post("/openai/deployments/m/completions", b'{"prompt":"tides"}')
+    finally:
+        stage.provider.echo_headers.clear()
+    assert headers["x-echo"] == "yes"
+    assert "x-stillwatch-tier" not in headers
+
+
+def test_a_length_above_the_bound_is_refused_before_the_body_comes(stage):
+    head = b"POST /v1/messages HTTP/1.1\r\nHost: gate\r\nContent-Length: 100000000\r\n\r\n"
+    assert raw_status(stage, head) == 413
+
+
+def test_a_tunnel_is_not_opened(stage):
+    assert raw_status(stage, b"CONNECT 192.0.2.1:443 HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n") >= 400
+    assert stage.provider.requests == []
+
+
+def test_many_calls_at_once_are_all_answered(stage):
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        ask = stage.openai.chat.completions.create
+        replies = list(pool.map(lambda _: ask(model="m", messages=ASKED), range(120)))
+    assert {reply.choices[0].message.content for reply in replies} == {SAID}
+    until(lambda: len(stage.parts.replies) == 120, "some replies were not told")

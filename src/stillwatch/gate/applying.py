@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from stillwatch.adapters.bodies import OUTPUT_CAPS
 from stillwatch.adapters.model_calls import MODEL_IN_PATH
 from stillwatch.gate.contract import Decision
 from stillwatch.gate.forwarding import spelt_alike
-from stillwatch.gate.requests import plain_path
+from stillwatch.gate.requests import PATHS_MAX, plain_path
 
 Api = Literal["chat", "completions", "responses", "anthropic", "embeddings", "gemini"]
 Body = dict[str, Any]
@@ -36,6 +37,9 @@ OUTPUT_FIELDS: dict[Api, tuple[str, ...]] = {
 }
 """Where each API reads the bound of its output; the first is written where a request has none."""
 
+OTHER_CAPS = ("n_predict", "max_new_tokens", "max_tokens_to_sample")
+"""Names that servers of open models also take for the bound of the output: lowered where a request has them."""
+
 GEMINI_CONFIGS = ("generationConfig", "generation_config")
 
 THINKING_TOKENS_MIN = 1024
@@ -47,6 +51,7 @@ TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
+@lru_cache(PATHS_MAX)
 def api_of(path: str) -> Api | None:
     """Return the API that a plain path speaks, or None where it is no model call's."""
     low = path.lower()
@@ -106,11 +111,13 @@ def _cap_tokens(body: Body, api: Api, most: int) -> None:
     fields = OUTPUT_FIELDS.get(api)
     if fields is None:
         return
-    for name in OUTPUT_CAPS:
+    for name in (*OUTPUT_CAPS, *OTHER_CAPS):
         if body.get(name) is not None:
             body[name] = _bounded(body[name], most)
     if all(body.get(name) is None for name in fields):
         body[fields[0]] = most
+    if body.get("min_tokens"):
+        body["min_tokens"] = _bounded(body["min_tokens"], most)
     thinking = body.get("thinking")
     if api == "anthropic" and isinstance(thinking, dict) and "budget_tokens" in thinking:
         budget = _bounded(thinking["budget_tokens"], most // 2)
@@ -152,7 +159,7 @@ def _in_gemini(body: Body, bounds: Mapping[str, int], absent_is_one: bool = Fals
 
 
 def _strip_logprobs(body: Body) -> None:
-    _drop(body, ("logprobs", "top_logprobs", "prompt_logprobs"))
+    _drop(body, ("logprobs", "top_logprobs", "prompt_logprobs", "n_probs"))
     include = body.get("include")
     if isinstance(include, list):
         kept = [each for each in include if not (isinstance(each, str) and each.endswith("logprobs"))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from stillwatch.errors import Error
@@ -39,6 +40,9 @@ RESERVED_PREFIX = b"x-stillwatch-"
 
 TARGET = re.compile(rb"/[!-~]*")
 """A path in origin form, of visible ASCII: no absolute form, no authority, no asterisk, no control character."""
+
+TARGETS_MAX = 128
+"""Targets whose check is remembered: an API has some dozens; a hostile one is as long as a server takes."""
 
 QUERY = re.compile(rb"[!-~]*")
 
@@ -84,6 +88,7 @@ def base_of(base_url: str) -> tuple[str, str]:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else ""), parts.path.rstrip("/")
 
 
+@lru_cache(TARGETS_MAX)
 def is_safe_target(path: bytes, query: bytes) -> bool:
     """Tell whether a target can be joined to the upstream's path and stays below it, however it is decoded."""
     if not TARGET.fullmatch(path) or b"#" in path or not QUERY.fullmatch(query):

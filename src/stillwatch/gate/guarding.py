@@ -51,27 +51,27 @@ class Guard:
             return
         inbox = Inbox(receive, self.pool, self.bounds)
         try:
-            body = await inbox.read(scope["headers"])
-            if body is not None:
-                await self._exchange(app, scope, inbox, send, (path, api, body))
+            if await inbox.read(scope["headers"]):
+                await self._exchange(app, scope, inbox, send, (path, api))
         except BodyRefusedError as refused:
             await send_answer(send, answer(refused.status, refused.notice, api, refused.retry_after_s))
         finally:
             inbox.close()
 
-    async def _exchange(self, app: App, scope: Scope, inbox: Inbox, send: Send, asked: tuple[str, Api, bytes]) -> None:
-        path, api, body = asked
+    async def _exchange(self, app: App, scope: Scope, inbox: Inbox, send: Send, spoken: tuple[str, Api]) -> None:
         begun = time.perf_counter()
-        try:
-            request = parsed(body, path)
-        except Error as error:
-            raise BodyRefusedError(400, error.ident, f"{error.message}; {error.hint}") from None
-        headers = by_name(scope["headers"])
+        path, api = spoken
+        request = _parsed(inbox, path)
         client = scope.get("client")
-        call = call_of(path, headers, request, self.identity, time.time_ns() // 1000, client[0] if client else None)
+        peer = client[0] if client else None
+        call = call_of(path, by_name(scope["headers"]), request, self.identity, time.time_ns() // 1000, peer)
         assert call is not None, "a model path makes a call"
         ticket = await self._decided(call)
         decision = ticket.decision
+        # A reply may take minutes: nothing but the call itself is held so long.
+        if (changed := applied(request, api, decision)) is not None:
+            inbox.body = msgspec.json.encode(changed)
+        del request, changed
         strip: frozenset[Strip] = frozenset() if decision.rung in UNFELT else decision.strip
         passing = Passing(send, api, strip, self.bounds)
         status: int | None = None
@@ -83,9 +83,7 @@ class Guard:
             elif await self._is_gone(inbox, decision):
                 status = GONE_STATUS
             else:
-                body = _body(body, request, api, decision)
-                inbox.put(body)
-                await app(_scope(scope, decision, len(body)), inbox, passing)
+                await app(_scope(scope, decision, len(inbox.body or b"")), inbox, passing)
                 await passing.finish()
         except GivenUpError:
             return
@@ -123,9 +121,12 @@ def by_name(headers: Headers) -> dict[str, str]:
     return found
 
 
-def _body(body: bytes, request: dict[str, Any], api: Api, decision: Decision) -> bytes:
-    changed = applied(request, api, decision)
-    return body if changed is None else msgspec.json.encode(changed)
+def _parsed(inbox: Inbox, path: str) -> dict[str, Any]:
+    assert inbox.body is not None
+    try:
+        return parsed(inbox.body, path)
+    except Error as error:
+        raise BodyRefusedError(400, error.ident, f"{error.message}; {error.hint}") from None
 
 
 def _scope(scope: Scope, decision: Decision, length: int) -> Scope:

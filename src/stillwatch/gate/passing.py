@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from stillwatch.gate.applying import Api
 from stillwatch.gate.contract import Notice, Reply, Strip
-from stillwatch.gate.forwarding import Headers
+from stillwatch.gate.forwarding import Headers, without_callers_marks
 from stillwatch.gate.receiving import Bounds, Message, Send
 from stillwatch.gate.refusing import Answer, answer
 from stillwatch.gate.replies import ReplyReader
@@ -62,7 +62,9 @@ class Passing:
 
     async def _begin(self, message: Message) -> None:
         self._status = message["status"]
-        headers = {name.lower(): value.lower() for name, value in message.get("headers", ())}
+        # What the provider was told of the call is not for the caller, should it come back.
+        message = {**message, "headers": without_callers_marks(message.get("headers", ()))}
+        headers = {name.lower(): value.lower() for name, value in message["headers"]}
         kind = headers.get(b"content-type", b"")
         is_stream = kind.startswith(b"text/event-stream")
         if headers.get(b"content-encoding", b"identity") == b"identity" and (is_stream or b"json" in kind):

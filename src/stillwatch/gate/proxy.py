@@ -11,7 +11,7 @@ from typing import Literal
 
 from stillwatch.gate.applying import api_of
 from stillwatch.gate.contract import Notice
-from stillwatch.gate.forwarding import UpstreamSettings, believed, is_passable, is_safe_target
+from stillwatch.gate.forwarding import believed, is_passable, is_safe_target
 from stillwatch.gate.guarding import Guard
 from stillwatch.gate.passing import send_answer
 from stillwatch.gate.receiving import BodyPool, Bounds, Receive, Scope, Send
@@ -32,35 +32,25 @@ class Proxy:
     """A gate before an upstream, to be served by any ASGI server.
 
     `unknown` says whether what is no model call passes untouched or is refused with 404: batch files, for one, hold
-    calls that no gate sees. Lifespan opens and closes the upstream; a server without it opens at the first call.
-
-    Raises:  Error `upstream-not-usable`.
+    calls that no gate sees. Lifespan opens and closes the upstream; a server without it opens at the first call, and
+    whoever runs it closes.
     """
 
     def __init__(
         self,
         gate: Gate,
-        identity: Identity,
-        upstream: UpstreamSettings,
+        upstream: Upstream,
+        identity: Identity | None = None,
         bounds: Bounds | None = None,
         unknown: Literal["pass", "refuse"] = "pass",
     ) -> None:
-        self._guard = Guard(gate, identity, bounds or Bounds(), "proxy", BodyPool())
-        self._settings = upstream
-        self._upstream = Upstream(upstream)
+        self._guard = Guard(gate, identity or Identity(), bounds or Bounds(), "proxy", BodyPool())
+        self._upstream = upstream
         self._unknown = unknown
-
-    async def open(self) -> None:
-        """Make ready to send, in the loop that will send."""
-        await self._upstream.open()
-
-    async def close(self) -> None:
-        """Let go of the upstream's connections."""
-        await self._upstream.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await answer_lifespan(receive, send, self.open, self.close)
+            await answer_lifespan(receive, send, self._upstream.open, self._upstream.close)
         elif scope["type"] == "websocket":
             await refuse_websocket(scope, send)
         else:
@@ -81,7 +71,7 @@ class Proxy:
         if fault:
             await send_answer(send, answer(status, Notice(fault, TEXTS[fault], ""), api_of(path)))
             return
-        scope = {**scope, "headers": believed(headers, self._settings)}
+        scope = {**scope, "headers": believed(headers, self._upstream.settings)}
         await self._guard(self._upstream, scope, receive, send, raw_path.decode("ascii"))
 
 

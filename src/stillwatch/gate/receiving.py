@@ -51,35 +51,43 @@ class BodyPool:
 
 
 class Inbox:
-    """The receiving end of one call: its body whole, and its end noticed while a delay runs."""
+    """The receiving end of one call: its body whole, and its end noticed while a delay runs.
+
+    `body` is held, and counted in the pool, until it is received from here.
+    """
 
     def __init__(self, receive: Receive, pool: BodyPool, bounds: Bounds) -> None:
         self._receive, self._pool, self._bounds = receive, pool, bounds
         self._bytes = 0
-        self._body: bytes | None = None
+        self.body: bytes | None = None
         self._asked: asyncio.Future[Message] | None = None
 
     async def __call__(self) -> Message:
-        if self._body is not None:
-            body, self._body = self._body, None
+        if self.body is not None:
+            body = self.body
+            self._let_go()
             return {"type": "http.request", "body": body, "more_body": False}
         if self._asked is not None:
             return await self._asked
         return await self._receive()
 
-    async def read(self, headers: Headers) -> bytes | None:
-        """Return the whole body, or None where the caller left.
+    async def read(self, headers: Headers) -> bool:
+        """Read the whole body, and tell whether it came whole: else the caller left.
 
         Raises:  BodyRefusedError where it is compressed, too large, or too slow.
         """
         codings = [value for name, value in headers if name.lower() == b"content-encoding"]
         if any(coding.strip().lower() not in (b"", b"identity") for coding in codings):
             raise BodyRefusedError(415, "request-body-coded", "Send the body of a model call uncompressed.")
+        told = next((value for name, value in headers if name.lower() == b"content-length"), b"")
+        if told.isdigit() and int(told[:20]) > self._bounds.body_bytes_max:
+            raise self._too_large()
         try:
             async with asyncio.timeout(self._bounds.body_s_max):
-                return await self._read()
+                self.body = await self._read()
         except TimeoutError:
             raise BodyRefusedError(408, "request-body-slow", "The body of the call did not come in time.") from None
+        return self.body is not None
 
     async def _read(self) -> bytes | None:
         chunks: list[bytes] = []
@@ -92,15 +100,15 @@ class Inbox:
             self._bytes += len(chunk)
             self._pool.held_bytes += len(chunk)
             if self._bytes > self._bounds.body_bytes_max:
-                raise BodyRefusedError(413, "request-body-large", "The body of the call is too large.")
+                raise self._too_large()
             if self._pool.held_bytes > self._bounds.bodies_bytes_max:
                 raise BodyRefusedError(503, "gate-full", "Too many large calls at once: try again.", 1)
             if not message.get("more_body", False):
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
-    def put(self, body: bytes) -> None:
-        """Have the whole body received next."""
-        self._body = body
+    def _too_large(self) -> BodyRefusedError:
+        most = self._bounds.body_bytes_max >> 20
+        return BodyRefusedError(413, "request-body-large", f"The body of the call is larger than {most} MiB.")
 
     async def gone_within(self, seconds: float) -> bool:
         """Wait, and tell whether the caller left meanwhile."""
@@ -110,7 +118,11 @@ class Inbox:
 
     def close(self) -> None:
         """Hold and ask no more."""
-        self._pool.held_bytes -= self._bytes
-        self._bytes = 0
+        self._let_go()
         if self._asked is not None:
             self._asked.cancel()
+
+    def _let_go(self) -> None:
+        self.body = None
+        self._pool.held_bytes -= self._bytes
+        self._bytes = 0

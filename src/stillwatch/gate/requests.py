@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeGuard
 from urllib.parse import unquote
 
@@ -60,6 +61,9 @@ PROMPT_KEYS = (
 )
 """The member in which each API reads what is asked."""
 
+PATHS_MAX = 128
+"""Paths whose reading is remembered: an API has some dozens; a hostile one is as long as a server takes, some 64 KB."""
+
 INT64 = 2**63
 
 TEXTS = (
@@ -93,6 +97,7 @@ class Identity:
     account_by_key: bool = True
 
 
+@lru_cache(PATHS_MAX)
 def plain_path(path: str) -> str:
     """Return a path as servers may come to see it: decoded once, without query, parameters or double slashes."""
     decoded = unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
@@ -100,6 +105,7 @@ def plain_path(path: str) -> str:
     return "/" + "/".join(segment for segment in segments if segment.strip(" ."))
 
 
+@lru_cache(PATHS_MAX)
 def is_model_path(path: str) -> bool:
     """Tell whether a plain path is a model call's: of OpenAI's or Anthropic's APIs, of Azure's or Gemini's."""
     low = path.lower()

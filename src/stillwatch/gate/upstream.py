@@ -37,13 +37,13 @@ class Upstream:
     """
 
     def __init__(self, settings: UpstreamSettings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._origin, self._base_path = base_of(settings.base_url)
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
         """Make ready to send, in the loop that will send."""
-        settings = self._settings
+        settings = self.settings
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=settings.connections_max, keepalive_timeout=settings.idle_s),
             timeout=aiohttp.ClientTimeout(total=None, connect=settings.connect_s, sock_read=settings.read_s),
@@ -64,17 +64,16 @@ class Upstream:
             await self.open()
         exchange = _Exchange(scope, receive, send)
         url, headers = self._target(scope)
-        running = asyncio.ensure_future(self._run(exchange, url, headers))
-        watching = asyncio.ensure_future(exchange.caller_gone())
         try:
-            await asyncio.wait({running, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if exchange.is_over or running.done():
-                await running
-        finally:
-            watching.cancel()
-            if not running.done():
-                running.cancel()
-            await asyncio.gather(running, watching, return_exceptions=True)
+            async with asyncio.timeout(None) as leaving:
+                watching = asyncio.ensure_future(exchange.watch(leaving))
+                try:
+                    await self._run(exchange, url, headers)
+                finally:
+                    watching.cancel()
+        except TimeoutError:
+            if not leaving.expired():
+                raise
 
     def _target(self, scope: Scope) -> tuple[URL, CIMultiDict[str]]:
         path, query = scope["raw_path"], scope.get("query_string", b"")
@@ -88,11 +87,11 @@ class Upstream:
     async def _run(self, exchange: _Exchange, url: URL, headers: CIMultiDict[str]) -> None:
         assert self._session is not None
         try:
-            data = await exchange.data(headers)
-            request = self._session.request(
-                exchange.scope["method"], url, data=data, headers=headers, allow_redirects=False
-            )
-            async with request as reply:
+            method = exchange.scope["method"]
+            # The body has no name here, so that it is not held until the reply is over.
+            async with self._session.request(
+                method, url, data=await exchange.data(headers), headers=headers, allow_redirects=False
+            ) as reply:
                 await exchange.pass_on(reply)
         except CallerGoneError:
             return
@@ -127,11 +126,13 @@ class _Exchange:
         self._sent_whole.set()
         return first
 
-    async def caller_gone(self) -> None:
-        """Return once the caller left; until his body is whole it is the sender who will notice."""
+    async def watch(self, leaving: asyncio.Timeout) -> None:
+        """Have time run out at once when the caller leaves; until his body is whole it is the sender who notices."""
         await self._sent_whole.wait()
         while (await self._receive())["type"] != "http.disconnect":
             continue
+        if not self.is_over:
+            leaving.reschedule(asyncio.get_running_loop().time())
 
     async def pass_on(self, reply: aiohttp.ClientResponse) -> None:
         """Send a reply as it comes."""
