@@ -47,7 +47,7 @@ def test_a_module_is_short_enough_to_be_read(path: Path) -> None:
 @each_module
 def test_a_function_is_short_enough_to_be_seen_at_once(path: Path) -> None:
     for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
             lines = (node.end_lineno or 0) - body[0].lineno + 1
             assert lines <= FUNCTION_LINES_MAX, f"{node.name} has {lines} lines"
@@ -107,7 +107,8 @@ def test_nothing_reads_the_clock_the_environment_or_chance_by_itself(path: Path)
 @each_module
 def test_importing_a_module_does_nothing(path: Path) -> None:
     allowed = (
-        ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign, ast.If,
+        ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign,
+        ast.If,
     )  # fmt: skip
     for node in tree_of(path).body:
         docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
@@ -121,7 +122,7 @@ def test_what_is_public_is_explained(path: Path) -> None:
     tree = tree_of(path)
     assert ast.get_docstring(tree), "the module says nothing"
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} says nothing"
 
 
