@@ -37,7 +37,7 @@ def headers_of(answer: Answer) -> dict[str, str]:
 @each_proxy
 def test_an_unknown_account_passes(tmp_path: Path, proxy: str) -> None:
     answer = answered(Standing(), tmp_path, proxy, "acct-1")
-    assert (answer.status, headers_of(answer)) == (200, {"x-stillwatch-rung": "allow"})
+    assert (answer.status, headers_of(answer)) == (200, {"x-stillwatch-rung": "allow", "x-stillwatch-left": "none"})
 
 
 @each_proxy

@@ -12,6 +12,8 @@ from stillwatch.gate.contract import Decision, Notice
 
 PREFIX = "x-stillwatch-"
 
+NOTHING = "none"
+
 SILENT = Notice("not-decided", "The call could not be checked. Try again.", "")
 """What a caller is told where the policy closes and wrote no notice."""
 
@@ -68,8 +70,8 @@ def told(decision: Decision) -> dict[str, str]:
     if decision.route:
         headers[PREFIX + "route"] = decision.route
         left.append("route")
-    if left:
-        headers[PREFIX + "left"] = ",".join(left)
+    # Always there: some proxies cannot copy a header that is absent.
+    headers[PREFIX + "left"] = ",".join(left) or NOTHING
     if decision.error:
         headers[PREFIX + "error"] = decision.error
     for name, value in decision.tag:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from stillwatch.gate.answers import PREFIX, encoded, notice_json, refusal_headers, status_of, told
+from stillwatch.gate.answers import NOTHING, PREFIX, encoded, notice_json, refusal_headers, status_of, told
 from stillwatch.gate.contract import Decision, Reason, Reply
 from stillwatch.gate.exchange import JSON, Answer, Asked, UnreadableError
 from stillwatch.gate.parts import CallReader
@@ -76,8 +76,10 @@ class ForwardAuth:
 
 def _with_what_is_left(decision: Decision) -> Decision:
     """Say in the decision's reasons what this door left to the systems behind it."""
-    left = told(decision).get(PREFIX + "left")
-    return replace(decision, reasons=(*decision.reasons, Reason("left-to-others", left))) if left else decision
+    left = told(decision)[PREFIX + "left"]
+    if left == NOTHING:
+        return decision
+    return replace(decision, reasons=(*decision.reasons, Reason("left-to-others", left)))
 
 
 def _answer(decision: Decision, convention: Convention) -> Answer:
