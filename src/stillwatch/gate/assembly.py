@@ -125,6 +125,8 @@ class Assembly:
 
     async def run(self, public: socket.socket, admin: socket.socket) -> None:
         """Serve until a signal says to stop, then finish what is open and close every part."""
+        for ready in self.parts.openers:
+            await ready()
         public_app = self.public()
         self.told.metrics.show("open_requests", "Requests being answered", lambda: public_app.open_count)
         tasks = [asyncio.create_task(self._refreshed())]

@@ -71,6 +71,9 @@ drain-seconds = 20
 # url = "https://models.example"
 # connect-seconds = 5.0
 # read-seconds = 600.0
+# other-paths = "pass"          # or "refuse": what is no model call goes nowhere
+# trust-forwarded = false       # true where a proxy of yours stands before the gate
+# reserved-headers = []         # headers that only your own edge writes
 
 [envoy]
 host = "127.0.0.1"

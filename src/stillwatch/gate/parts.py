@@ -41,7 +41,8 @@ class Keeper(Protocol):
 class Parts:
     """What a gate is put together from. `read_policy` reads the policy anew; `call_of` reads a request of headers.
 
-    `rest` takes the requests that no door answers; `background` runs beside them; `closers` are called at the end.
+    `rest` takes the requests that no door answers; `background` runs beside them; `openers` are called in the loop that
+    answers before anybody is, `closers` at the end.
     """
 
     keeper: Keeper
@@ -52,6 +53,7 @@ class Parts:
     capture: Capture | None = None
     rest: Callable[[Gate], App] | None = None
     background: tuple[RunBeside, ...] = ()
+    openers: tuple[Callable[[], Awaitable[None]], ...] = ()
     closers: tuple[Callable[[], Awaitable[None]], ...] = ()
 
 
@@ -63,6 +65,7 @@ def now_us() -> int:
 def real_parts(settings: GateSettings, meter: Meter) -> Parts:
     """Open what the settings name. Raises Error."""
     from stillwatch.gate.requests import Identity, call_of
+    from stillwatch.gate.snapshot import key_of_block
 
     secret = read_key(str(settings.path(settings.key_file)))
     assert secret is not None
@@ -70,10 +73,12 @@ def real_parts(settings: GateSettings, meter: Meter) -> Parts:
     state = open_state(settings)
     rest: Callable[[Gate], App] | None = None
     background: list[RunBeside] = []
+    openers: list[Callable[[], Awaitable[None]]] = []
     closers: list[Callable[[], Awaitable[None]]] = []
     if settings.doors.proxy:
-        rest, close = _proxy(settings, identity)
-        closers.append(close)
+        rest, upstream = _proxy(settings, identity)
+        openers.append(upstream.open)
+        closers.append(upstream.close)
     if settings.doors.envoy:
         background.append(partial(_envoy, settings, identity))
     capture: Any = None
@@ -90,11 +95,12 @@ def real_parts(settings: GateSettings, meter: Meter) -> Parts:
         keeper=open_keeper(settings, secret, meter),
         read_policy=partial(read_policy, settings, secret),
         state=state,
-        key_of_block=_block_key(secret),
+        key_of_block=key_of_block(secret),
         call_of=header_call,
         capture=capture,
         rest=rest,
         background=tuple(background),
+        openers=tuple(openers),
         closers=tuple(closers),
     )
 
@@ -137,14 +143,30 @@ def open_state(settings: GateSettings) -> State:
     return SharedState.open(url, timeout_s=place.timeout_ms / 1000)
 
 
-def _proxy(settings: GateSettings, identity: Any) -> tuple[Callable[[Gate], App], Callable[[], Awaitable[None]]]:
-    """Return the reverse proxy of a gate, and what closes its connections."""
+def _proxy(settings: GateSettings, identity: Any) -> tuple[Callable[[Gate], App], Any]:
+    """Return the reverse proxy of a gate, and its upstream, which is opened before the first call."""
+    from stillwatch.gate.forwarding import UpstreamSettings
     from stillwatch.gate.proxy import Proxy
-    from stillwatch.gate.upstream import HttpUpstream
+    from stillwatch.gate.receiving import Bounds
+    from stillwatch.gate.upstream import Upstream
 
-    assert settings.upstream is not None
-    upstream = HttpUpstream(settings.upstream.url, settings.upstream.connect_seconds, settings.upstream.read_seconds)
-    return lambda gate: Proxy(gate, upstream, identity), upstream.close
+    given, limits = settings.upstream, settings.limits
+    assert given is not None
+    upstream = Upstream(
+        UpstreamSettings(
+            given.url,
+            given.connect_seconds,
+            given.read_seconds,
+            trust_forwarded=given.trust_forwarded,
+            reserved=given.reserved_headers,
+        )
+    )
+    bounds = Bounds(
+        body_bytes_max=limits.body_bytes_max,
+        body_s_max=limits.read_seconds,
+        decide_s_max=limits.deadline_ms / 1000,
+    )
+    return lambda gate: Proxy(gate, upstream, identity, bounds, given.other_paths), upstream
 
 
 async def _envoy(settings: GateSettings, identity: Any, gate: Gate) -> None:
@@ -171,20 +193,3 @@ def _capture(settings: GateSettings, meter: Meter) -> Any:
     spool = Spool(settings.path(place.spool), instance, place.spool_bytes_max)
     where = place.dir if "://" in place.dir else str(settings.path(place.dir))
     return Captured(spool, Place.of(where), place.format, instance, meter)
-
-
-def _block_key(secret: bytes) -> Callable[[str], int]:
-    """Return what turns the digest of a reasoning block into its pseudonym, as traces have it."""
-    import numpy as np
-
-    from stillwatch.kernels.pseudonyms import siphash
-    from stillwatch.kernels.tracer import TraceKeys
-
-    key = TraceKeys.derive(secret).identifiers
-    first, second = np.uint64(key.first), np.uint64(key.second)
-
-    def key_of(block: str) -> int:
-        data = np.frombuffer(block.encode(), dtype=np.uint8)
-        return int(siphash(data, 0, len(data), first, second)) or 1
-
-    return key_of

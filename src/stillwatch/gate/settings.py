@@ -101,11 +101,17 @@ class CapturePlace(_Part, frozen=True):
 
 
 class Upstream(_Part, frozen=True):
-    """Where the reverse proxy sends what passes."""
+    """Where the reverse proxy sends what passes. `other_paths` says what becomes of paths that are no model calls;
+    `trust_forwarded` keeps the X-Forwarded-* of a proxy of yours before the gate; `reserved_headers` are those that only
+    your own edge writes: a caller's are dropped.
+    """
 
     url: str
     connect_seconds: Seconds = 5.0
     read_seconds: Seconds = 600.0
+    other_paths: Literal["pass", "refuse"] = "pass"
+    trust_forwarded: bool = False
+    reserved_headers: tuple[str, ...] = ()
 
 
 class Envoy(_Part, frozen=True):
