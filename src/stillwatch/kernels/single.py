@@ -24,20 +24,31 @@ _CANDIDATES_MAX = SHINGLES * SHARERS_MAX
 
 
 @njit(nogil=True, cache=True)
-def name_keys(data, ends, first, second):
+def name_keys(data, count, first, second):
     """Return the pseudonym of each identifier of a call, 0 where it is empty.
 
-    Shapes:  data uint8[bytes], the identifiers one behind the other; ends int64[n] → uint64[n].
+    Shapes:  data uint8[4 count + bytes]: how long each is, 32 bits little-endian, then one behind the other →
+             uint64[count].
     Twin:    kernels.pseudonyms.pseudonyms
     """
-    out = np.zeros(ends.shape[0], dtype=np.uint64)
-    start = np.int64(0)
-    for row in range(ends.shape[0]):
-        if ends[row] > start:
-            value = siphash(data, start, ends[row], first, second)
+    out = np.zeros(count, dtype=np.uint64)
+    start = np.int64(4 * count)
+    for row in range(count):
+        end = start
+        for place in range(4):
+            end += np.int64(data[4 * row + place]) << np.int64(8 * place)
+        if end > start:
+            value = siphash(data, start, end, first, second)
             out[row] = value if value != 0 else np.uint64(1)
-        start = ends[row]
+        start = end
     return out
+
+
+@njit(nogil=True, cache=True)
+def look_up_names(data, count, first, second, accounts, organizations):
+    """Return `name_keys`, and where the first of them stands among accounts, the second among organisations."""
+    keys = name_keys(data, count, first, second)
+    return keys, first_place(accounts, keys[0]), first_place(organizations, keys[1])
 
 
 @njit(nogil=True, cache=True)
