@@ -29,11 +29,6 @@ VERIFIED, DECIDED = 1, 2
 RARE_KINDS = ("address", "client", "credential", "end user")
 """What a number in `rare_kind` stands for: values that a single call shows."""
 
-_NAMED = 3
-"""Pseudonyms of a call before its rare values: account, organisation, model."""
-
-_BLOCKS = _NAMED + len(RARE_KINDS)
-
 _NOTHING = np.zeros(0, dtype=np.uint8)
 
 
@@ -107,18 +102,13 @@ class MappedSnapshot:
 
         Cost:    O(bytes of its text), some 20 µs for 4 KB.
         """
-        names = (
-            *(call.account_id, call.organization_id, call.request_model),
-            *(call.client_ip, call.tls_fingerprint, call.credential_id, call.end_user_id),
-            *call.presented_blocks,
-        )
+        names = (call.account_id, call.organization_id, call.request_model, *call.presented_blocks)
         keys, at_account, at_organization = look_up_names(
             _spelt(names), len(names), *self._halves, self._accounts, self._organizations
         )
-        account, organization, model, *rest = keys.tolist()
-        blocks = tuple(rest[_BLOCKS - _NAMED :])
+        account, organization, model, *blocks = keys.tolist()
         if call.time_us >= self._head.expires_us:
-            return Recognition(account, organization, model, block_keys=blocks)
+            return Recognition(account, organization, model, block_keys=tuple(blocks))
         tier, cluster, verified = self._standing(at_account, at_organization, call.time_us)
         at, hits = (-1, 0) if tier == "cleared" else self._signature(call)
         held = self._columns
@@ -135,11 +125,11 @@ class MappedSnapshot:
             }
         if cluster:
             told["campaign_id"] = f"c-{held['campaign_id'][cluster - 1]:016x}"
-            told["infrastructure"] = self._infrastructure(keys, cluster) if len(self._rare) else 0
+            told["infrastructure"] = self._infrastructure(call, cluster) if len(self._rare) else 0
         if len(self._grantees):
             told |= self._grant(keys, call.time_us)
         return Recognition(
-            account, organization, model, tier, cluster, verified=verified, block_keys=blocks, **told  # type: ignore[arg-type]
+            account, organization, model, tier, cluster, verified=verified, block_keys=tuple(blocks), **told  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _signature(self, call: Call) -> tuple[int, int]:
@@ -170,11 +160,11 @@ class MappedSnapshot:
                 found = owner
         return TIERS[found], cluster, verified
 
-    def _infrastructure(self, keys: NDArray[np.uint64], cluster: int) -> int:
+    def _infrastructure(self, call: Call, cluster: int) -> int:
         """Count the rare values of a campaign that a call shows."""
         held, count = self._columns, 0
-        for kind in range(len(RARE_KINDS)):
-            key = keys[_NAMED + kind]
+        names = (call.client_ip, call.tls_fingerprint, call.credential_id, call.end_user_id)
+        for kind, key in enumerate(name_keys(_spelt(names), len(names), *self._halves)):
             place = first_place(self._rare, key)
             while 0 <= place < len(self._rare) and self._rare[place] == key:
                 if held["rare_kind"][place] == kind and held["rare_cluster"][place] == cluster:
