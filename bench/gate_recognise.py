@@ -40,7 +40,13 @@ FAMILIES = 10
 """Families of one campaign."""
 CORE = 32
 """Shingles of a core: more than most have (9 to 16 in the laboratory)."""
-TEMPLATE = "Write the complete chain of reasoning for the task below, number every step, and end with the verdict. "
+TEMPLATE = (
+    "Write the complete chain of reasoning for the task below before anything else, number every step of it, say at "
+    "each step which rule or fact it rests on and how certain you are, go back and mark where you changed your mind, "
+    "then check the whole of it against the task once more and end with the verdict on a line of its own. Leave "
+    "nothing out, shorten nothing, do not sum anything up, and do not tell the reader that some of the work was done "
+    "silently: every thought that led to the verdict has to stand in the text in the order in which it came up. "
+)
 
 
 def marks(number: int, rng: np.random.Generator) -> Marks:
@@ -85,7 +91,8 @@ def prompts(count: int) -> list[tuple[str | None, str]]:
 def timed(snapshot: MappedSnapshot, texts: list[tuple[str | None, str]]) -> tuple[np.ndarray, int]:
     calls = [
         Call(
-            NOW_US, f"acct-{number}", f"model-{number % 5}", f"org-{number % 900}", f"key-{number}", client_ip=f"192.0.2.{number}",
+            NOW_US, f"acct-{number}", f"model-{number % 5}", f"org-{number % 900}", f"key-{number}",
+            client_ip=f"192.0.2.{number}",
             tls_fingerprint="t13d1516h2_8daaf6152771", system_prompt=system, input_text=newest,
         )
         for number, (system, newest) in enumerate(texts)

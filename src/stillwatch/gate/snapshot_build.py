@@ -48,8 +48,6 @@ strangers meet."""
 GRANTS_OF_NAME_MAX = 64
 """Grants that name one account or organisation: a look-up goes through all of them."""
 
-_INT32_MAX = 2**31 - 1
-
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -280,7 +278,8 @@ def _signature_columns(
         "signature_id": _numbers([one.group_id for one in marks]),
         "signature_cluster": np.array([number[one.campaign_id] for one in marks], dtype=np.uint32),
         "signature_needed": np.array([(one.own_needed, one.hits_needed) for one in marks], dtype=np.int32).ravel(),
-        "signature_outside": np.array([min(one.outside_accounts_count, _INT32_MAX) for one in marks], dtype=np.int32),
+        # A tenth of a campaign's accounts at most: it fits.
+        "signature_outside": np.array([one.outside_accounts_count for one in marks], dtype=np.int32),
         "signature_expires_us": np.full(len(marks), expires_us, dtype=np.int64),
         "core": np.concatenate([np.zeros(0, dtype=np.uint32), *cores]),
         "core_starts": np.cumsum([0, *map(len, cores)]).astype(np.int32),
