@@ -57,9 +57,14 @@ def test_in_a_small_campaign_no_stranger_at_all_may_share_it() -> None:
     assert why_left_out(replace(MARKS, calls_count=90, outside_accounts_count=1, outside_calls_count=1)) is not None
 
 
-@pytest.mark.parametrize("changed", [{"hits_needed": 1}, {"own_shingles": ()}, {"own_needed": 0}])
+@pytest.mark.parametrize("changed", [{"shingles": MARKS.shingles[:1]}, {"own_shingles": ()}, {"own_needed": 0}])
 def test_what_chance_would_meet_marks_nobody(changed: dict[str, object]) -> None:
     assert why_left_out(replace(MARKS, **changed)) == "signatures_too_short"
+
+
+def test_two_shingles_are_asked_for_where_detection_asked_for_one() -> None:
+    _, columns = build(given(run_of(marks=(replace(MARKS, hits_needed=1),))))
+    assert columns["signature_needed"].tolist() == [MARKS.own_needed, 2]
 
 
 def test_of_several_runs_the_newest_says_what_marks_a_family_and_the_sternest_who_is_what() -> None:
