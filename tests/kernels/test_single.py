@@ -58,10 +58,10 @@ def test_a_text_beyond_the_bound_is_cut_where_a_batch_cuts_it() -> None:
 @given(st.lists(st.text(max_size=30), max_size=9))
 def test_identifiers_have_the_pseudonyms_that_they_have_in_a_batch(names: list[str]) -> None:
     spelt = [name.encode("utf-8", "ignore") for name in names]
-    data = np.frombuffer(b"".join(spelt) or b"\0", dtype=np.uint8)
-    ends = np.cumsum([len(name) for name in spelt]).astype(np.int64)
+    sizes = np.array([len(name) for name in spelt], dtype="<u4")
+    data = np.frombuffer(sizes.tobytes() + b"".join(spelt), dtype=np.uint8)
     key = KEYS.identifiers
-    found = name_keys(data, ends, np.uint64(key.first), np.uint64(key.second))
+    found = name_keys(data, len(spelt), np.uint64(key.first), np.uint64(key.second))
     assert found.tolist() == pseudonyms(pa.array([name.decode() for name in spelt], pa.string()), key).tolist()
 
 
