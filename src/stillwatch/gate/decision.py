@@ -234,8 +234,9 @@ class Taker:
         return base64.b32encode(digest).decode().lower()
 
     def _digest(self, purpose: bytes, at: At | None) -> int:
-        what = f"{at.recognition.account_key} {at.call.time_us} {at.call.account_id}".encode() if at else b""
-        digest = hashlib.blake2b(what, digest_size=10, key=self.key[:64], person=purpose)
+        what = f"{at.recognition.account_key} {at.call.time_us} {at.call.account_id}" if at else ""
+        data = what.encode(errors="surrogatepass")
+        digest = hashlib.blake2b(data, digest_size=10, key=self.key[:64], person=purpose)
         return int.from_bytes(digest.digest(), "big")
 
 
