@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,11 @@ def test_a_lint_names_file_line_and_problem_and_fails(place: Path, capsys: pytes
 
 
 def test_a_lint_with_warnings_alone_passes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["policy", "lint", "observe", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    soon = datetime.now(UTC) + timedelta(days=30)
+    whole = text(rule("a", "{deny: {}}").replace("T-1", "example")).replace("2027-06-01", f"{soon:%Y-%m-%d}")
+    (place / "soon.yaml").write_text(whole)
+    assert cli.run(["policy", "lint", "soon.yaml", "--json"]) == 0
+    assert [each["code"] for each in json.loads(capsys.readouterr().out)] == ["approval-example"]
 
 
 def test_cases_that_fail_fail_the_command(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

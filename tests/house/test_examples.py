@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import pytest
 
 from stillwatch.cli import main as cli
 from stillwatch.cli.detecting import EXIT_CAMPAIGN
+from stillwatch.gate.shipped import cases_text, policy_text
 from tests.house.repository import ROOT, fenced_commands
 from tests.scenes.scene import write_calibration
 
@@ -23,7 +25,7 @@ LOG_CALLS = "13000"
 PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "formats").glob("*.md")),
-    *(ROOT / "docs" / f"{name}.md" for name in ("configuration", "calibration", "grants", "lab", "watch")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("configuration", "calibration", "grants", "lab", "policy", "watch")),
 ]
 
 
@@ -74,7 +76,19 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     assert cli.run(words) == 0
     (place / "example-grant.json").rename(place / "grant.json")
+    write_policy(place)
     return place
+
+
+def write_policy(place: Path) -> None:
+    """A policy of one's own, begun with a shipped one, as the cookbook says: with dates that are still to come."""
+    year = datetime.now(UTC).year + 1
+    text = policy_text(Path("cautious"))
+    (place / "policy.yaml").write_text(re.sub(r"expires: \d{4}", f"expires: {year}", text))
+    (place / "policy.cases.yaml").write_text(cases_text(Path("cautious")))
+    (place / "situation.json").write_text(
+        '{"facts": {"tier": "recognised", "campaign_id": "c-1", "infrastructure": 1}}'
+    )
 
 
 def runnable(example: str) -> list[str]:

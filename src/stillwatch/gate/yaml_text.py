@@ -135,7 +135,7 @@ def _value(yaml: Any, node: yaml.Node, path: Place, lines: dict[Place, int], whe
 
 
 def _scalar(yaml: Any, node: yaml.ScalarNode) -> object:
-    """Return text, a number, a truth value or None; a time stays the text that it is."""
+    """Return text, a number, yes or no, or None; a time stays the text that it is."""
     reader = yaml.constructor.SafeConstructor()
     kind = node.tag.removeprefix(TAG)
     if kind == "null":
