@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from stillwatch.gate.contract import HOUR_US, Decision, Recognition
+from stillwatch.gate.decision import facts_of
 from stillwatch.gate.policy import compile_text
 from tests.gate.policies import HEAD, NOW_US, call, known, policy, rule, seen, text
 
@@ -185,6 +187,22 @@ def test_an_exemption_holds_until_it_ends() -> None:
     assert codes(asked.decide(call(), known(account_key=8, organization_key=9), seen())) == ["exempt"]
     assert asked.decide(call(), known(account_key=8), seen()).rung == "deny"
     assert asked.decide(call(time_us=NOW_US + 24 * HOUR_US), known(), seen()).rung == "deny"
+
+
+def test_before_there_is_a_snapshot_nobody_can_be_told_to_be_exempt_so_nobody_is_treated() -> None:
+    busy = rule("a", "{cap: {max_tokens: 5}}", "none", "account_calls_hour > 5")
+    exemption = (
+        "exemptions:\n"
+        '- {reason: red team, by: Me, expires: 2027-01-01T00:00:00Z, accounts: ["pseudonym:0000000000000007"]}\n'
+    )
+    for head, rung in ((HEAD, "cap"), (HEAD + exemption, "allow")):
+        assert policy(busy, head=head).decide(call(), Recognition(0), seen(account_calls_hour=6)).rung == rung
+
+
+def test_numbers_of_a_mapped_file_are_numbers_too() -> None:
+    facts = facts_of(call(), known(infrastructure=np.uint8(3), verified=np.bool_(True)), seen())
+    assert (facts.infrastructure, facts.verified) == (3, True)
+    assert {type(facts.infrastructure), type(facts.evidence_families)} == {int}
 
 
 def test_a_grant_wins_while_it_has_volume_and_then_falls_back() -> None:

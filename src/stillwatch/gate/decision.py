@@ -292,7 +292,7 @@ def _word(text: object) -> str:
 def _evidence_families(at: At) -> int:
     who = at.recognition
     failover = _is_failover(at.call, who, at.observed)
-    evidence = bool(who.signature) + (who.infrastructure > 0) + bool(at.observed.foreign_block) + failover
+    evidence = bool(who.signature) + bool(who.infrastructure > 0) + bool(at.observed.foreign_block) + failover
     return max(evidence, FAMILIES_MIN) if at.tier in NAMED else evidence
 
 
