@@ -60,7 +60,7 @@ def text(*rules: str, head: str = HEAD) -> str:
 
 def harsh() -> CompiledPolicy:
     return policy(
-        rule("unknown", "{tag: {x-a: b}, deny: {}}", "none", "account_calls_hour > 0 || foreign_block"),
+        rule("unknown", "{tag: {x-a: b}, deny: {}}", "none", "account_calls_hour > 1 || foreign_block"),
         rule(
             "broken",
             "{deny: {}}",

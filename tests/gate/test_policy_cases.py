@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from stillwatch.errors import Error
 from stillwatch.gate.decision import facts_of
 from stillwatch.gate.policy_cases import read_cases, run_case
+from stillwatch.gate.policy_file import read
 from stillwatch.gate.shipped import SHIPPED, cases_text
 from stillwatch.gate.situations import Given, read_situation, situation
 from stillwatch.report import policing
-from tests.gate.policies import NOW_US, policy, rule, shipped
+from tests.gate.policies import HEAD, NOW_US, policy, rule, shipped
+from tests.house.repository import ROOT
 
 CASES = "version: 1\nnow: 2026-12-01T12:00:00Z\ncases:\n"
 
@@ -26,6 +29,22 @@ def test_every_case_of_a_shipped_policy_passes(name: str) -> None:
     ran = [run_case(compiled, line, case, found.now_us) for line, case in found.cases]
     assert len(ran) >= 8
     assert policing.case_lines(ran, name) == [f"{name}: {len(ran)} of {len(ran)} cases passed"]
+
+
+def test_the_case_that_the_cookbook_shows_passes() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    (shown,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "cases:" in block)
+    found = read_cases(shown, "docs/policy.md")
+    assert [run_case(shipped()["strict"], line, case, found.now_us).differs for line, case in found.cases] == [()]
+
+
+def test_what_the_cookbook_shows_of_a_policy_is_a_policy() -> None:
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    parts = [block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "cases:" not in block]
+    assert {part.split(":")[0] for part in parts} == {"limits", "exemptions", "notices"}
+    replaced = ("limits:", "notices:", "  ")
+    head = "\n".join(line for line in HEAD.splitlines() if not line.startswith(replaced))
+    assert read("\n".join([head, *parts])).problems == ()
 
 
 def test_a_case_that_fails_says_what_was_expected_what_came_and_why() -> None:
