@@ -52,6 +52,17 @@ def help_examples() -> list[str]:
 README_EXAMPLES = fenced_commands((ROOT / "README.md").read_text(encoding="utf-8"), "stillwatch")
 
 
+def write_policy(place: Path) -> None:
+    """A policy of one's own, begun with a shipped one, as the cookbook says: with dates that are still to come."""
+    year = datetime.now(UTC).year + 1
+    text = policy_text(Path("cautious"))
+    (place / "policy.yaml").write_text(re.sub(r"expires: \d{4}", f"expires: {year}", text))
+    (place / "policy.cases.yaml").write_text(cases_text(Path("cautious")))
+    (place / "situation.json").write_text(
+        '{"facts": {"tier": "recognised", "campaign_id": "c-1", "infrastructure": 1}}'
+    )
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the examples name, and one finished run."""
@@ -64,6 +75,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "otel" / "events").rename(place / "spans")
     (place / "stillwatch.key").write_text("an example of a key that is long enough\n")
     (place / "stillwatch.toml").write_text("fdr = 0.01\n")
+    write_policy(place)
     arguments = ["detect", str(place / "logs"), "--out", str(place / "run"), "--no-progress", "--no-power"]
     assert cli.run(arguments) == 0
     assert cli.run(["ingest", str(place / "logs"), "--store", str(place / "store"), "--no-progress"]) == 0
@@ -76,19 +88,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     assert cli.run(words) == 0
     (place / "example-grant.json").rename(place / "grant.json")
-    write_policy(place)
     return place
-
-
-def write_policy(place: Path) -> None:
-    """A policy of one's own, begun with a shipped one, as the cookbook says: with dates that are still to come."""
-    year = datetime.now(UTC).year + 1
-    text = policy_text(Path("cautious"))
-    (place / "policy.yaml").write_text(re.sub(r"expires: \d{4}", f"expires: {year}", text))
-    (place / "policy.cases.yaml").write_text(cases_text(Path("cautious")))
-    (place / "situation.json").write_text(
-        '{"facts": {"tier": "recognised", "campaign_id": "c-1", "infrastructure": 1}}'
-    )
 
 
 def runnable(example: str) -> list[str]:
