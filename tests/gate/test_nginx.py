@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.gate.documents import block
-from tests.gate.serving import Response, ask, serving, until
+from tests.gate.gates import Response, ask, serving, until
 from tests.gate.values import Standing, settings_of
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -52,15 +52,24 @@ DECISIONS: Mapping[Tier, Decision] = {
 }
 
 
+@dataclass(frozen=True)
+class Head:
+    sequence: int
+    created_us: int = 0
+
+
 @dataclass
 class FewAccounts:
     """A snapshot that knows some accounts by name, and one text."""
 
     ident: str = "snap-1"
     sequence: int = 1
-    created_us: int = 0
     known: Mapping[str, Tier] = field(default_factory=lambda: KNOWN)
     fault: Exception | None = None
+
+    @property
+    def head(self) -> Head:
+        return Head(self.sequence)
 
     def recognise(self, call: Call) -> Recognition:
         if self.fault is not None:

@@ -16,7 +16,7 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 """What one person sees on one screen."""
 
-DOORS = {f"src/stillwatch/gate/{name}.py" for name in ("parts", "server")} | {
+DOORS = {f"src/stillwatch/gate/{name}.py" for name in ("assembly", "parts", "server")} | {
     f"src/stillwatch/cli/{name}.py"
     for name in (
         "main",

@@ -139,12 +139,24 @@ def open_state(settings: GateSettings) -> State:
 
 def _proxy(settings: GateSettings, identity: Any) -> tuple[Callable[[Gate], App], Callable[[], Awaitable[None]]]:
     """Return the reverse proxy of a gate, and what closes its connections."""
+    from stillwatch.gate.forwarding import UpstreamSettings
     from stillwatch.gate.proxy import Proxy
-    from stillwatch.gate.upstream import HttpUpstream
+    from stillwatch.gate.upstream import Upstream
 
-    assert settings.upstream is not None
-    upstream = HttpUpstream(settings.upstream.url, settings.upstream.connect_seconds, settings.upstream.read_seconds)
-    return lambda gate: Proxy(gate, upstream, identity), upstream.close
+    place = settings.upstream
+    assert place is not None
+    upstream = Upstream(
+        UpstreamSettings(
+            place.url,
+            connect_s=place.connect_seconds,
+            read_s=place.read_seconds,
+            idle_s=place.idle_seconds,
+            connections_max=place.connections_max,
+            trust_forwarded=place.trust_forwarded,
+            reserved=place.reserved,
+        )
+    )
+    return lambda gate: Proxy(gate, upstream, identity, unknown=place.unknown), upstream.close
 
 
 async def _envoy(settings: GateSettings, identity: Any, gate: Gate) -> None:
