@@ -174,7 +174,9 @@ def call_of_headers(path: str, headers: Mapping[str, str], time_us: int) -> Call
     """The least that reads a request of headers: an account, where the path is a chat's."""
     if not path.partition("?")[0].endswith("/chat/completions"):
         return None
-    return Call(time_us, headers.get("x-user-id", ""), "", client_ip=headers.get("x-forwarded-for"))
+    return Call(
+        time_us, headers.get("x-user-id", ""), headers.get("x-model", ""), client_ip=headers.get("x-forwarded-for")
+    )
 
 
 def settings_of(folder: Path, **changed: object) -> GateSettings:

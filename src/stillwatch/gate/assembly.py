@@ -188,9 +188,7 @@ class Assembly:
         metrics.show("snapshot_age_seconds", "Age of the snapshot in force, -1 without one", self._snapshot_age)
         figures = getattr(self.parts.state, "figures", None)
         if figures is not None:
-            metrics.show_figures(
-                "state", "The shared state: calls that found it away, notes dropped, away now", figures
-            )
+            metrics.show_figures("state", "What the state counts of itself", figures)
 
 
 def told_by(settings: GateSettings, write: Callable[[str], object], now_us: Callable[[], int]) -> Told:
