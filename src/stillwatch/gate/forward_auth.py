@@ -58,7 +58,7 @@ class ForwardAuth:
         if call is None:
             return _answer(Decision(), convention)
         ticket = await self._gate.decide(call, DOOR)
-        # Nobody tells this door how a call ended, nor, most often, which model was asked: then there is no event to keep.
+        # Nobody tells this door how a call ended, nor most often which model was asked: then no event can be kept.
         if call.request_model:
             status = status_of(ticket.decision) if ticket.decision.is_refusal else None
             left = replace(ticket, decision=_with_what_is_left(ticket.decision))
