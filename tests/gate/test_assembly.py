@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from stillwatch.cli import main as cli
-from tests.gate.gates import ask, until
-from tests.gate.test_nginx import free_port
+from tests.gate.gates import ask, free_port, until
 from tests.house.repository import ROOT
 
 pytest.importorskip("stillwatch.gate.holder")

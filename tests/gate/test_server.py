@@ -21,7 +21,7 @@ from stillwatch.gate.assembly import put_together, sockets_of, told_by
 from stillwatch.gate.parts import now_us
 from stillwatch.gate.service import Gate
 from stillwatch.gate.settings import Admin, Limits, Listen
-from tests.gate.gates import ask, serving, until
+from tests.gate.gates import ask, is_open, serving, until
 from tests.gate.values import ByTier, FewAccounts, OneSnapshot, Standing, settings_of
 
 PATH = "/v1/decisions"
@@ -214,21 +214,13 @@ def test_sigterm_lets_open_calls_end_and_takes_no_new_ones(process: subprocess.P
     open_call.start()
     assert process.stdout.readline() == "deciding\n"
     process.send_signal(signal.SIGTERM)
-    until(lambda: is_refused(public_port))
+    until(lambda: not is_open(public_port))
     assert ask(admin_port, "GET", "/readyz").json() == {"status": "draining"}
     assert not told
     (tmp_path / "decide").touch()
     open_call.join()
     assert told[0]["rung"] == "allow"  # type: ignore[index]
     assert process.wait(20) == 0
-
-
-def is_refused(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def test_sighup_reads_the_policy_again(process: subprocess.Popen[str]) -> None:
