@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gate.documents import block
-from tests.gate.serving import Response, ask, serving, until
-from tests.gate.test_nginx import free_port, is_open
+from tests.gate.gates import Response, ask, free_port, is_open, serving, until
 from tests.gate.values import SIGNATURE, Standing, settings_of
 from tests.house.repository import ROOT
 

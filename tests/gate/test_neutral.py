@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,14 @@ def test_any_bytes_are_answered_or_refused(tmp_path_factory: pytest.TempPathFact
     decisions = door(Standing(), tmp_path_factory.getbasetemp())
     with contextlib.suppress(UnreadableError):
         assert post(decisions, "/v1/decisions", body).status == 200
+
+
+def test_the_pages_questions_are_answered(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    call, reply = re.findall(r"^curl -s \S+/v1/decisions\S* -d '(\{.*?\})'$", page, re.MULTILINE | re.DOTALL)
+    decisions = door(Standing(), tmp_path)
+    ident = json.loads(post(decisions, "/v1/decisions", call.encode()).body)["id"]
+    assert post(decisions, f"/v1/decisions/{ident}/reply", reply.encode()).status == 204
 
 
 def test_names_are_those_of_the_canonical_event() -> None:

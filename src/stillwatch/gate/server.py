@@ -86,24 +86,21 @@ class Public:
         """Return the door's answer, or what stands for it."""
         if door is None:
             return _problem(404, "no-such-path")
+        asked: Asked | None = None
         try:
-            asked = await self._asked(scope, receive)
+            async with asyncio.timeout(self.limits.read_seconds) as within:
+                asked = await self._asked(scope, receive)
+                if self.open_count > self.limits.concurrency_max:
+                    return self._unanswered(door, "overloaded")
+                within.reschedule(asyncio.get_running_loop().time() + self.limits.deadline_ms / 1000)
+                return await door.answer(asked)
         except UnreadableError as error:
             if error.code == "body-too-large":
                 # The gateway let it through and will send it on: that is a call which was not decided.
                 return self._unanswered(door, error.code)
             return _problem(error.status, error.code)
         except TimeoutError:
-            return _problem(408, "body-too-slow")
-        if self.open_count > self.limits.concurrency_max:
-            return self._unanswered(door, "overloaded")
-        try:
-            async with asyncio.timeout(self.limits.deadline_ms / 1000):
-                return await door.answer(asked)
-        except UnreadableError as error:
-            return _problem(error.status, error.code)
-        except TimeoutError:
-            return self._unanswered(door, "deadline")
+            return _problem(408, "body-too-slow") if asked is None else self._unanswered(door, "deadline")
         except Exception:  # noqa: BLE001  # whatever it was, the gateway has an answer
             return self._unanswered(door, "internal-error")
 
@@ -113,8 +110,7 @@ class Public:
             raise UnreadableError(401, "no-token")
         if self.trace is not None:
             self.trace(headers.get("traceparent", ""))
-        async with asyncio.timeout(self.limits.read_seconds):
-            body = await body_of(receive, self.limits.body_bytes_max)
+        body = await body_of(receive, self.limits.body_bytes_max)
         return Asked(scope["method"], scope["path"], headers, body)
 
     def _unanswered(self, door: Door, ident: str) -> Answer:
