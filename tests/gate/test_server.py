@@ -76,6 +76,44 @@ def test_a_body_that_never_ends_is_given_up(tmp_path: Path) -> None:
         assert slow.recv(1_024).startswith(b"HTTP/1.1 408")
 
 
+@pytest.mark.parametrize("said", [b"POST /v1/deci", b"POST /v1/decisions HTTP/1.1\r\nx-a: 1\r\nx-"])
+def test_a_head_that_never_ends_is_given_up(tmp_path: Path, said: bytes) -> None:
+    settings = settings_of(tmp_path, limits=Limits(read_seconds=0.1))
+    with (
+        serving(Standing().assembly(settings)) as gate,
+        socket.create_connection(("127.0.0.1", gate.running.public_port), timeout=20) as slow,
+    ):
+        slow.sendall(said)
+        assert slow.recv(1_024) == b""
+
+
+def test_a_head_that_grows_past_its_bound_is_given_up(tmp_path: Path) -> None:
+    def send_on(connection: socket.socket) -> None:
+        connection.sendall(b"POST /v1/decisions HTTP/1.1\r\n")
+        for number in range(100_000):
+            connection.sendall(b"x-%d: %s\r\n" % (number, b"1" * 1_000))
+
+    with serving(Standing().assembly(settings_of(tmp_path))) as gate:
+        endless = socket.create_connection(("127.0.0.1", gate.running.public_port), timeout=20)
+        with endless, pytest.raises((ConnectionResetError, BrokenPipeError)):
+            send_on(endless)
+
+
+def test_a_connection_is_kept_for_many_calls(tmp_path: Path) -> None:
+    with serving(
+        Standing().assembly(settings_of(tmp_path, limits=Limits(read_seconds=0.2, deadline_ms=5_000)))
+    ) as gate:
+        connection = http.client.HTTPConnection("127.0.0.1", gate.running.public_port, timeout=30)
+        statuses = []
+        for wait in (0.0, 0.4, 0.0):
+            threading.Event().wait(wait)
+            connection.request("POST", PATH, json.dumps(CALL))
+            response = connection.getresponse()
+            statuses.append((response.status, len(response.read()) > 0))
+        assert statuses == [(200, True)] * 3
+        connection.close()
+
+
 def test_too_many_headers_are_refused(tmp_path: Path) -> None:
     with serving(Standing().assembly(settings_of(tmp_path))) as gate:
         port = gate.running.public_port

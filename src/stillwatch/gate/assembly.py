@@ -136,7 +136,7 @@ class Assembly:
                 (public_app, public),
                 (self.admin(), admin),
                 self.running,
-                self.settings.limits.drain_seconds,
+                self.settings.limits,
                 self.reload,
             )
         finally:

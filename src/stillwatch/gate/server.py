@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Decision, Meter
@@ -178,15 +179,15 @@ async def serve(
     public: tuple[App, socket.socket],
     admin: tuple[App, socket.socket],
     running: Running,
-    drain_seconds: int,
+    limits: Limits,
     on_hangup: Callable[[], Awaitable[object]] | None = None,
 ) -> None:
-    """Serve both until SIGTERM, SIGINT or `running.stop`; open calls then have `drain_seconds` to end.
+    """Serve both until SIGTERM, SIGINT or `running.stop`; open calls then have `drain_seconds` of the limits to end.
 
     The admin port is the last to close, so that a drain can be watched.
     """
     running.public_port, running.admin_port = public[1].getsockname()[1], admin[1].getsockname()[1]
-    outer, inner = (_server(app, drain_seconds) for app in (public[0], admin[0]))
+    outer, inner = (_server(app, limits) for app in (public[0], admin[0]))
     tasks = [asyncio.create_task(outer.serve([public[1]])), asyncio.create_task(inner.serve([admin[1]]))]
     hangups: set[asyncio.Task[object]] = set()
 
@@ -244,6 +245,51 @@ def run(main: Awaitable[None]) -> None:
         runner.run(awaited())
 
 
+def _bounded(limits: Limits) -> type[HttpToolsProtocol]:
+    """Return a protocol that gives up a connection whose request has no whole head in time or within its bound.
+
+    uvicorn and its parser wait for ever for a head, and keep whatever it grows to.
+    """
+
+    class Bounded(HttpToolsProtocol):
+        head_bytes = 0
+        timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+            super().connection_made(transport)
+            # Gateways open connections ahead of their calls.
+            self.timer = self.loop.call_later(KEEP_ALIVE_SECONDS_MAX, transport.close)
+
+        def data_received(self, data: bytes) -> None:
+            waiting = self.timer is not None
+            super().data_received(data)
+            if waiting and self.timer is not None:
+                self.head_bytes += len(data)
+                if self.head_bytes > limits.header_bytes_max:
+                    self.transport.close()
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._head_is_whole()
+            self.timer = self.loop.call_later(limits.read_seconds, self.transport.close)
+
+        def on_headers_complete(self) -> None:
+            self._head_is_whole()
+            super().on_headers_complete()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._head_is_whole()
+            super().connection_lost(exc)
+
+        def _head_is_whole(self) -> None:
+            self.head_bytes = 0
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+
+    return Bounded
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to whoever runs several."""
 
@@ -252,21 +298,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: App, drain_seconds: int) -> uvicorn.Server:
+def _server(app: App, limits: Limits) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=_bounded(limits),
         ws="none",
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        # Its warnings and tracebacks can quote a request; what matters of them is counted here.
+        log_level="critical",
         access_log=False,
         proxy_headers=False,
         server_header=False,
         date_header=False,
         backlog=BACKLOG_MAX,
         timeout_keep_alive=KEEP_ALIVE_SECONDS_MAX,
-        timeout_graceful_shutdown=drain_seconds,
+        timeout_graceful_shutdown=limits.drain_seconds,
     )
     return _Server(config)
 
