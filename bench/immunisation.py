@@ -1,13 +1,13 @@
-"""Ask whether a campaign's replacement accounts are known at their first call, and whether anybody else is taken for one.
+"""Ask whether a campaign's replacement accounts are known at their first call, and whether anybody else seems one.
 
     .venv/bin/python -m bench.immunisation                       every campaign below, three worlds of each
     .venv/bin/python -m bench.immunisation --scenarios ledger-c7 --seeds 6201
 
-A world is simulated, its campaign's accounts are parted in two, and the standby's calls are kept from detection: those of
-the accounts that begin after a handover where the scenario has one, else those of a random half. `stillwatch detect` reads
-the rest, `stillwatch snapshot build` signs what it found, and the gate decides call by call, in order of time, with the
-policy `strict`: the standby's calls, the honest calls of the same world, and a world of look-alikes that detection has
-not seen. Only the laboratory's truth tells them apart, after the fact.
+A world is simulated, its campaign's accounts are parted in two, and the standby's calls are kept from detection: those
+of the accounts that begin after a handover where the scenario has one, else those of a random half. `stillwatch detect`
+reads the rest, `stillwatch snapshot build` signs what it found, and the gate decides call by call, in order of time, with
+the policy `strict`: the standby's calls, the honest calls of the same world, and a world of look-alikes that detection
+has not seen. Only the laboratory's truth tells them apart, after the fact.
 
 Steps that are done are kept in `build/bench/immunisation`.
 """
@@ -24,7 +24,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -214,9 +213,8 @@ def calls_of(table: pa.Table, folder: Path) -> Iterator[tuple[str, Call]]:
     folder.mkdir(parents=True, exist_ok=True)
     ordered = table.sort_by("time")
     pq.write_table(ordered, folder / "played.parquet")
-    rehearsal = SimpleNamespace(reject=lambda rejection: None)
     files = list_files([str(folder / "played.parquet")])
-    read = read_calls(files, "canonical", ReadSettings(), rehearsal, lambda rows, size: None)
+    read = read_calls(files, "canonical", ReadSettings(), lambda rejection: None, lambda rows, size: None)
     return zip(ordered["event_id"].to_pylist(), (call for call, _ in read), strict=True)
 
 

@@ -7,7 +7,6 @@ import os
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,6 +197,7 @@ def replay(
       stillwatch policy replay strict --events logs --against observe
       stillwatch policy replay policy.yaml --events logs --against cautious --key-file stillwatch.key --json
     """
+    from stillwatch.gate.memory import MemoryState
     from stillwatch.gate.policy import load
     from stillwatch.gate.rehearsal import Rehearsal, as_plain
     from stillwatch.kernels.tracer import TraceKeys
@@ -208,8 +208,7 @@ def replay(
     policies = load(against, now_us, secret), load(policy, now_us, secret)
     keys = TraceKeys.derive(secret)
     known = _snapshot(snapshot, snapshot_keys, secret, now_us)
-    memory = import_module("stillwatch.gate.memory").MemoryState
-    rehearsal = Rehearsal(policies, known, (memory(), memory()), keys.identifiers)
+    rehearsal = Rehearsal(policies, known, (MemoryState(), MemoryState()), keys.identifiers)
     _follow(rehearsal, events, settings, no_progress)
     found = rehearsal.outlook()
     if as_json:
@@ -262,7 +261,7 @@ def _follow(rehearsal: Rehearsal, events: tuple[str, ...], settings: config.Sett
 
         async def follow() -> int:
             rows = 0
-            calls = read_calls(files, settings.format, _read_settings(settings), rehearsal, told.advance)
+            calls = read_calls(files, settings.format, _read_settings(settings), rehearsal.reject, told.advance)
             for call, reply in calls:
                 await rehearsal.add(call, reply)
                 rows += 1
@@ -290,6 +289,7 @@ def _read_settings(settings: config.Settings) -> ReadSettings:
 def _snapshot(file: Path | None, keys: tuple[Path, ...], secret: bytes, now_us: int) -> Snapshot:
     from stillwatch.evidence.signing import read_key
     from stillwatch.gate.rehearsal import Nobody
+    from stillwatch.gate.snapshot import open_snapshot
     from stillwatch.kernels.tracer import TraceKeys
 
     if file is None:
@@ -301,8 +301,7 @@ def _snapshot(file: Path | None, keys: tuple[Path, ...], secret: bytes, now_us: 
             hint="name the public key of whoever builds snapshots: --snapshot-key",
         )
     pems = {str(path): read_key(path) for path in keys}
-    opened: Snapshot = import_module("stillwatch.gate.snapshot").open_snapshot(file, pems, secret, now_us)
-    return opened
+    return open_snapshot(file, pems, secret, now_us)
 
 
 def _secret(config_file: Path | None, options: dict[str, Any]) -> bytes:
