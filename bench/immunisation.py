@@ -5,9 +5,9 @@
 
 A world is simulated, its campaign's accounts are parted in two, and the standby's calls are kept from detection: those
 of the accounts that begin after a handover where the scenario has one, else those of a random half. `stillwatch detect`
-reads the rest, `stillwatch snapshot build` signs what it found, and the gate decides call by call, in order of time, with
-the policy `strict`: the standby's calls, the honest calls of the same world, and a world of look-alikes that detection
-has not seen. Only the laboratory's truth tells them apart, after the fact.
+reads the rest, `stillwatch snapshot build` signs what it found, and the gate decides call by call, in order of time,
+with the policy `strict`: the standby's calls, the honest calls of the same world, and a world of look-alikes that
+detection has not seen. Only the laboratory's truth tells them apart, after the fact.
 
 Steps that are done are kept in `build/bench/immunisation`.
 """
