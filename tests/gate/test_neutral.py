@@ -93,6 +93,16 @@ def test_a_reply_counts_its_tokens_and_its_blocks_once(tmp_path: Path) -> None:
     assert caught.value.status == 404
 
 
+def test_where_nothing_is_captured_no_text_is_kept_for_the_reply(tmp_path: Path) -> None:
+    standing = Standing()
+    decisions = door(standing, tmp_path)
+    decisions._gate.capture = None
+    ident = decided(decisions, input_text="a prompt")["id"]
+    assert "a prompt" not in repr(decisions._tickets._open)
+    assert post(decisions, f"/v1/decisions/{ident}/reply", {"output_tokens": 7}).status == 204
+    assert standing.state.outcomes[-1].output_tokens == 7
+
+
 def test_a_call_whose_reply_never_comes_is_handed_in_after_ten_minutes(tmp_path: Path) -> None:
     standing = Standing()
     decisions = door(standing, tmp_path)
