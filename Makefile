@@ -67,6 +67,7 @@ lock:  ## resolve requirements/*.in again (needs uv)
 	$(UV) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
 	$(UV) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(UV) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(UV) requirements/gateways.in -o requirements/gateways.txt
 
 clean:  ## remove what was made, except .venv
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
