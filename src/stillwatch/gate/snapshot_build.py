@@ -31,9 +31,9 @@ SIGNATURES_MAX = 20_000
 """Signatures of one snapshot, newest first: ten campaigns of fifty families a day over six weeks."""
 
 HITS_MIN = 2
-"""A signature asks for two shingles at least, even where detection, which has the rest of the account to go by, asked for
-one. By chance a call meets one of ten thousand signatures' 64 shingles of 32
-bits in 0.5 % of all cases, and two of one signature in 1.4e-9 of them (36 shingles a call)."""
+"""A signature asks for two shingles at least, even where detection, which has the rest of the account to go by, asked
+for one. By chance a call meets one of ten thousand signatures' 64 shingles of 32 bits in 0.5 % of all cases, and two of
+one signature in 1.4e-9 of them (36 shingles a call)."""
 
 OUTSIDE_ACCOUNTS_MAX = 0.1
 OUTSIDE_CALLS_MAX = 0.01
