@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaign.families import Families
+from stillwatch.engines.ahead import one_ahead
 from stillwatch.engines.blocks import Blocks
 from stillwatch.engines.contract import Engine
 from stillwatch.engines.embedded import as_numpy
@@ -27,8 +26,6 @@ THINNING = 1_000_003
 
 
 COLUMNS = tuple(dict.fromkeys((*EVENT_COLUMNS, *PANEL_COLUMNS)))
-
-Made = TypeVar("Made")
 
 
 class FamilyFile:
@@ -177,16 +174,6 @@ class FamilyCalls:
         if found is None:
             found = pa.concat_tables(close(pa.Table.from_batches([some])) for some in self._calls.batches(family))
         return {name: found[name].to_numpy() for name in found.column_names}
-
-
-def one_ahead(made: Iterator[Made]) -> Iterator[Made]:
-    """Yield what an iterator yields, of which the next is made in another thread while the last is in use."""
-    end = object()
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead = pool.submit(next, made, end)
-        while (one := ahead.result()) is not end:
-            ahead = pool.submit(next, made, end)
-            yield one  # type: ignore[misc]
 
 
 def share_of(count: int) -> int:

@@ -65,8 +65,7 @@ family, not its skeleton."""
 
 
 def core_shingles(shingles: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
-    """Return the shingles that most calls of a family carry, ascending, how many of them each call carries, and how many
-    it must carry.
+    """Return the shingles that most calls of a family carry, ascending, how many of them each call carries, and must.
 
     Shapes:  shingles uint32[n, k], 0 is none → uint32[c], int64[n], and a number of at least 1.
     """

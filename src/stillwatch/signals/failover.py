@@ -258,17 +258,17 @@ def _met(item: Ints, when: Ints, who: Ints, refused: npt.NDArray[np.bool_]) -> t
         again[place[near & (who[other] == who[at]) & (when[other] > when[at])]] = True
         near &= (who[other] != who[at]) & ~again[place]
         at, other = at[near], other[near]
-        return _first_of_each(np.minimum(who[at], who[other]) * owners + np.maximum(who[at], who[other]), at, other)
+        return _first(np.minimum(who[at], who[other]) * owners + np.maximum(who[at], who[other]), at, other)
 
     found = [pairs(part == each) for each in np.unique(part)] or [pairs(part < 0)]
-    _, at, other = _first_of_each(*(np.concatenate(column) for column in zip(*found, strict=True)))
-    return at, other
+    pair, at, other = (np.concatenate(column) for column in zip(*found, strict=True))
+    return _first(pair, at, other)[1:]
 
 
-def _first_of_each(pair: Ints, *columns: Ints) -> tuple[Ints, ...]:
+def _first(pair: Ints, at: Ints, other: Ints) -> tuple[Ints, Ints, Ints]:
     """Return the rows in which a pair occurs first, in their order."""
     first = np.sort(np.unique(pair, return_index=True)[1])
-    return pair[first], *(column[first] for column in columns)
+    return pair[first], at[first], other[first]
 
 
 def _refusal_rate(when: Ints, refused: npt.NDArray[np.bool_]) -> Floats:

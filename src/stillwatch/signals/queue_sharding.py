@@ -170,7 +170,7 @@ def _holders(item: Keys, account: Ints) -> _Holders:
     (asked, asker), _ = distinct(item, account)
     starts = np.flatnonzero(np.concatenate([[True], asked[1:] != asked[:-1]])[: len(asked)])
     alone = np.diff(np.append(starts, len(asked))) == 1
-    return _Holders(asked[starts], np.where(alone, asker[starts], _SEVERAL), alone)
+    return _Holders(asked[starts].astype(np.uint64), np.where(alone, asker[starts], _SEVERAL), alone)
 
 
 def _walk(item: Keys, model: Ints, account: Ints, stock: float) -> tuple[Floats, NDArray[np.bool_]]:
@@ -185,7 +185,8 @@ def _walk(item: Keys, model: Ints, account: Ints, stock: float) -> tuple[Floats,
     asked, asker, model = asked[fresh], asker[fresh], model[fresh]
     hit, mine = _earlier(asked) > 0, _earlier(asker)
     order = np.argsort(model, kind="stable")
-    drawn = np.cumsum(~hit[order]) - ~hit[order]
+    first = ~hit[order]
+    drawn: Ints = np.cumsum(first) - first
     starts = np.searchsorted(model[order], model[order])
     seen = np.empty(len(order), dtype=np.int64)
     seen[order] = drawn - drawn[starts]
@@ -195,7 +196,7 @@ def _walk(item: Keys, model: Ints, account: Ints, stock: float) -> tuple[Floats,
 
 def _number(values: NDArray[np.generic]) -> Ints:
     """Return a small number for each value."""
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
 
 
 def _earlier(values: Ints) -> Ints:
