@@ -141,12 +141,14 @@ def energy_distance(ones: Floats, inside: int, bits: npt.NDArray[np.float32]) ->
 def picked_sums(drawn: Floats, size: int, bits: npt.NDArray[np.float32]) -> Floats:
     """Return for each row of numbers how many calls set each bit among those with the `size` smallest numbers.
 
-    A product of zeros and ones is exact in whatever order it is added up.
+    A product of zeros and ones is exact in whatever order it is added up. Row by row it is too small to be shared out
+    to threads, which wait for each other longer than it takes.
 
     Shapes:  drawn float64[r, n], different numbers; size < n < 2²⁴; bits float32[n, b], zeros and ones → float64[r, b].
     """
     end = np.partition(drawn, size, axis=1)[:, size, None]
-    return np.asarray((drawn < end).astype(np.float32) @ bits, dtype=np.float64)
+    picked = (drawn < end).astype(np.float32)
+    return (picked[:, None, :] @ bits)[:, 0].astype(np.float64)
 
 
 def exchange_p(first: Likeness, second: Likeness, seed: int, enough: float = 1.0) -> float | None:
