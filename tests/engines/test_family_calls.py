@@ -25,7 +25,7 @@ def test_a_familys_rows_come_whole_and_in_order_however_they_were_cut(tmp_path: 
     held = FamilyFile(tmp_path / "rows.arrow", batches)
     for each in (3, 0, 8, 3, 42):
         assert held.numpy(each)["value"].tolist() == np.flatnonzero(family == each).tolist()
-        assert len(held.table(each)) == (family == each).sum()
+        assert len(held.rows(each)) == (family == each).sum()
 
 
 def facts(folder: Path, members: pa.Table) -> dict[str, list[int]]:
