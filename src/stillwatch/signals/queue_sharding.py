@@ -145,8 +145,11 @@ def _stock_size(item: NDArray[np.uint64], model: Ints, account: Ints, discovery:
     first, second = (*np.argsort(-sizes, kind="stable"), -1)[:2]
     if second < 0:
         return None
-    marked, again = (_holders(item[on], account[on]) for on in (shown & (model == first), shown & (model == second)))
-    met = sum(1 for key, who in again.items() if key in marked and (who == _SEVERAL or who != marked[key]))
+    (marked, holder), (again, other) = (
+        _holders(item[on], account[on]) for on in (shown & (model == first), shown & (model == second))
+    )
+    _, at, after = np.intersect1d(marked, again, assume_unique=True, return_indices=True)
+    met = int(((other[after] == _SEVERAL) | (other[after] != holder[at])).sum())
     if met < RECAPTURES_MIN:
         return None
     return float(len(marked) * len(again) / (met - 2 * np.sqrt(met)))
@@ -155,32 +158,47 @@ def _stock_size(item: NDArray[np.uint64], model: Ints, account: Ints, discovery:
 _SEVERAL = -1
 
 
-def _holders(item: NDArray[np.uint64], account: Ints) -> dict[int, int]:
-    """Return who asked for each item, _SEVERAL where more than one did."""
-    holders: dict[int, int] = {}
-    for key, who in zip(item.tolist(), account.tolist(), strict=True):
-        if holders.setdefault(key, who) != who:
-            holders[key] = _SEVERAL
-    return holders
+def _holders(item: NDArray[np.uint64], account: Ints) -> tuple[NDArray[np.uint64], Ints]:
+    """Return the items, ascending, and who asked for each, _SEVERAL where more than one did."""
+    (asked, asker), _ = distinct(item, account)
+    items, first, count = np.unique(asked, return_index=True, return_counts=True)
+    return items, np.where(count > 1, _SEVERAL, asker[first])
 
 
 def _walk(item: NDArray[np.uint64], model: Ints, account: Ints, stock: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Go through the calls in order: the chance of meeting another account's item, and whether it was met."""
-    owner: dict[tuple[int, int], int] = {}
-    own: dict[tuple[int, int], int] = {}
-    drawn: dict[int, int] = {}
-    repeated: set[tuple[int, int, int]] = set()
-    chance, hit = [], []
-    for key, epoch, who in zip(item.tolist(), model.tolist(), account.tolist(), strict=True):
-        if (key, epoch, who) in repeated:
-            continue
-        repeated.add((key, epoch, who))
-        seen, mine = drawn.get(epoch, 0), own.get((epoch, who), 0)
-        chance.append(max(0.0, (seen - mine) / max(stock - mine, seen - mine + 1.0)))
-        met = (key, epoch) in owner
-        hit.append(met)
-        if not met:
-            owner[key, epoch] = who
-            drawn[epoch] = seen + 1
-        own[epoch, who] = mine + 1
-    return np.array(chance), np.array(hit, dtype=bool)
+    """Go through the calls in order: the chance of meeting another account's item, and whether it was met.
+
+    What an account asks again on a model is no new draw.
+    """
+    drawn = np.flatnonzero(_is_first(item, model, account))
+    item, model, account = item[drawn], model[drawn], account[drawn]
+    hit = ~_is_first(item, model)
+    mine = _before(np.ones(len(drawn), dtype=np.int64), model, account)
+    others = _before((~hit).astype(np.int64), model) - mine
+    return np.maximum(0.0, others / np.maximum(stock - mine, others + 1.0)), hit
+
+
+def _is_first(*columns: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Say of each row whether no row before it is the same."""
+    order = np.lexsort(columns[::-1])
+    first = np.zeros(len(order), dtype=bool)
+    first[order] = _begins(columns, order)
+    return first
+
+
+def _before(counted: Ints, *columns: NDArray[np.generic]) -> Ints:
+    """Return for each row the sum of `counted` over the rows before it that are the same."""
+    order = np.lexsort(columns[::-1])
+    before = np.cumsum(counted[order]) - counted[order]
+    begins = _begins(columns, order)
+    found = np.empty_like(counted)
+    found[order] = before - before[begins][np.cumsum(begins) - 1]
+    return found
+
+
+def _begins(columns: tuple[NDArray[np.generic], ...], order: Ints) -> NDArray[np.bool_]:
+    """Say of each row in order whether it is another than the one before."""
+    begins = np.ones(len(order), dtype=bool)
+    if len(order):
+        begins[1:] = np.logical_or.reduce([column[order][1:] != column[order][:-1] for column in columns])
+    return begins
