@@ -22,11 +22,11 @@ from stillwatch.engines import whole_log
 from stillwatch.engines.accounts import GREATEST_FIRST
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls, Read
-from stillwatch.engines.members import FAMILIES_PER_CALL_MAX, MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
+from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, assigning, member_rows
 from stillwatch.engines.parts import CODEC, PartFiles
 from stillwatch.engines.reading import BLOCKS, IN_FLIGHT_MAX
 from stillwatch.engines.shingles import PACKED_SCHEMA, shared_shingles, shingle_rows
-from stillwatch.kernels.sharing import assign_groups, directory
+from stillwatch.kernels.sharing import shared_slots
 from stillwatch.signals.contract import Population
 
 if TYPE_CHECKING:
@@ -191,25 +191,23 @@ class Embedded(Tables):
 
         Return how many rows belonged to too many.
         """
-        needed, starts = families.hits_needed(), directory(families.shingle)
+        assign = assigning(families)
 
-        def assign(batch: pa.RecordBatch) -> int:
-            rows, family, saturated = assign_groups(
-                shingle_rows(batch), families.shingle, starts, families.family, needed, FAMILIES_PER_CALL_MAX
-            )
+        def work(batch: pa.RecordBatch) -> int:
+            rows, family, over = assign(shingle_rows(batch))
             take(batch, rows, family)
-            return int(saturated)
+            return over
 
-        return sum(self._over(columns, assign))
+        return sum(self._over(columns, work))
 
     def find_families(self) -> Families:
         """Count which shingles enough accounts share, exactly, and join those that the same calls carry.
 
         The table of the reading goes.
         """
-        shared = shared_shingles(self._over, self._table, ACCOUNTS_MIN)
-        self._table = np.zeros(0, dtype=np.uint8)
-        return group_shingles(*shared)
+        first, self._table = shared_slots(self._table), np.zeros(0, dtype=np.uint8)
+        accounts = self.numpy("SELECT account_key FROM account_calls ORDER BY account_key")["account_key"]
+        return group_shingles(*shared_shingles(self._over, first, accounts, ACCOUNTS_MIN, self._work))
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
