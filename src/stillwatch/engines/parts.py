@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,9 @@ import pyarrow.parquet as pq
 from stillwatch.kernels.holders import by_part
 
 CODEC = "lz4"
+
+GROUP_ROWS = 32_768
+"""Rows of a part that are written at once: fewer would be read more slowly than they are found."""
 
 PAIRS_MAX = 1 << 23
 """Pairs sorted in one go: 64 MB on each core. Of a larger file one stretch of values is taken after the other."""
@@ -68,6 +72,50 @@ class PartFiles:
         self.files.append(path)
         options = {"compression": CODEC, "use_dictionary": False, "write_statistics": False}
         return _Part(pq.ParquetWriter(path, self._schema, **options))
+
+
+class PartedFiles:
+    """Writes rows of one schema to Parquet files by a part that each row has, so that each part is read by itself.
+
+    Threads write at once. What comes to a part waits in memory until it is a row group; which stands first is left open.
+    """
+
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, parts: int) -> None:
+        self.files = [folder / f"{name}-{part:05d}.parquet" for part in range(parts)]
+        self.rows = [0] * parts
+        self._schema = schema
+        self._waiting: list[list[pa.RecordBatch]] = [[] for _ in self.files]
+        self._locks = [threading.Lock() for _ in self.files]
+        options = {"compression": CODEC, "use_dictionary": False}
+        self._writers = [pq.ParquetWriter(file, schema, **options) for file in self.files]
+
+    def write(self, batch: pa.RecordBatch, starts: np.ndarray) -> None:
+        """Write rows that are ordered by part, of which part p's begin at starts[p]: int64[parts + 1]."""
+        for part in np.flatnonzero(np.diff(starts)).tolist():
+            mine = batch.slice(starts[part], starts[part + 1] - starts[part])
+            with self._locks[part]:
+                self._waiting[part].append(mine)
+                self.rows[part] += mine.num_rows
+                if sum(some.num_rows for some in self._waiting[part]) >= GROUP_ROWS:
+                    self._flush(part)
+
+    def close(self) -> None:
+        """End all files, when no thread writes any more."""
+        for part, writer in enumerate(self._writers):
+            self._flush(part)
+            writer.close()
+
+    def _flush(self, part: int) -> None:
+        if self._waiting[part]:
+            self._writers[part].write_table(pa.Table.from_batches(self._waiting[part], self._schema))
+            self._waiting[part] = []
+
+
+def ordered(part: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows in the order of their parts, and where each part begins: int64[n], int64[parts + 1]."""
+    part = part.astype(np.uint16)  # of which numpy sorts as many in a tenth of the time
+    order = np.argsort(part, kind="stable")
+    return order, np.searchsorted(part[order], np.arange(parts + 1))
 
 
 class PairFiles:
