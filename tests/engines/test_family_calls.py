@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch import trace
-from stillwatch.engines import embedded
+from stillwatch.engines import embedded, family_calls
 from stillwatch.engines.embedded import MEMBER_PARTS, MEMBERS, Embedded
-from stillwatch.engines.family_calls import FamilyFile
+from stillwatch.engines.family_calls import FamilyFile, stretches
 from stillwatch.engines.members import MEMBER_SCHEMA
 from stillwatch.engines.parts import PartedFiles, ordered
 from stillwatch.engines.reading import BLOCKS
@@ -35,7 +35,7 @@ def facts(folder: Path, members: pa.Table) -> dict[str, list[int]]:
     pq.write_table(trace.TRACE_SCHEMA.empty_table(), folder / "traces-00000.parquet")
     pq.write_table(trace.BLOCK_SCHEMA.empty_table(), folder / BLOCKS)
     order, starts = ordered(members["family"].to_numpy() % MEMBER_PARTS, MEMBER_PARTS)
-    files = PartedFiles(folder, MEMBERS, MEMBER_SCHEMA, MEMBER_PARTS)
+    files = PartedFiles(folder, MEMBERS, MEMBER_SCHEMA, MEMBER_PARTS, rows=50)
     files.write(members.take(pa.array(order)).combine_chunks().to_batches()[0], starts)
     files.close()
     with Embedded(folder, np.zeros(0, dtype=np.uint8)) as engine:
@@ -68,3 +68,11 @@ def test_families_have_the_same_facts_however_many_parts_they_are_counted_in(
     # Every family's number is even: some of the parts have no family at all.
     monkeypatch.setattr(embedded, "PART_ROWS_MAX", rows_max)
     assert facts(tmp_path / "parts", members) == whole
+
+
+def test_stretches_of_families_hold_so_many_calls_and_a_large_family_stands_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(family_calls, "ORDERED_CALLS_MAX", 10)
+    assert stretches({3: 4, 1: 6, 7: 1, 9: 25, 12: 10, 13: 2}) == [(1, 3), (7, 7), (9, 9), (12, 12), (13, 13)]
+    assert stretches({}) == []

@@ -69,7 +69,7 @@ def test_shingles_are_the_same_as_a_list_as_bytes_and_as_the_database_returns_th
 
 
 def test_every_row_is_in_the_file_of_its_part_and_no_part_waits_for_another(tmp_path: Path) -> None:
-    files = PartedFiles(tmp_path, "rows", SCHEMA, 3)
+    files = PartedFiles(tmp_path, "rows", SCHEMA, 3, rows=30_000)
 
     def write(number: int) -> None:
         some = batch(1_000 * number, 1_000)

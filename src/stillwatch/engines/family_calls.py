@@ -19,6 +19,9 @@ PANEL_CALLS_MAX = 400_000
 """Calls of one panel in memory (about 200 MB with what is made of them). Beyond it a share of the items is tested, all
 their calls together, which thins honest and dealt-out counts alike."""
 
+ORDERED_CALLS_MAX = 1_000_000
+"""Calls that are put in order in one go: 250 MB, which DuckDB does not have to spill."""
+
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
 
@@ -118,13 +121,21 @@ class FamilyCalls:
         self._engine.collect(self._families, chosen)
         sizes = self._engine.numpy("SELECT family, calls FROM panel_sizes")
         self._sizes = dict(zip(sizes["family"].tolist(), sizes["calls"].tolist(), strict=True))
-        self._held = self._file("held_values", "*", "kind, value, account_key")
-        self._members = self._file("family_members", "*", "account_key")
-        self._calls = self._file("panel_calls", ", ".join(COLUMNS), "account_key, time_us, event_key")
+        whole = [(min(chosen, default=0), max(chosen, default=0))]
+        self._held = self._file("held_values", "*", "kind, value, account_key", whole)
+        self._members = self._file("family_members", "*", "account_key", whole)
+        order = "account_key, time_us, event_key"
+        self._calls = self._file("panel_calls", ", ".join(COLUMNS), order, stretches(self._sizes) or whole)
 
-    def _file(self, name: str, columns: str, order: str) -> FamilyFile:
-        rows = self._engine.batches(f"SELECT {columns} FROM {name} ORDER BY family, {order}")
-        return FamilyFile(self._engine.place(f"{name}.arrow"), rows)
+    def _file(self, name: str, columns: str, order: str, families: list[tuple[int, int]]) -> FamilyFile:
+        """Put a table's rows in order, a stretch of the families at a time."""
+        asked = [
+            f"SELECT {columns} FROM {name} WHERE family BETWEEN {first} AND {last} ORDER BY family, {order}"
+            for first, last in families
+        ]
+        schema = self._engine.batches(f"{asked[0]} LIMIT 0").schema
+        rows = (batch for one in asked for batch in self._engine.batches(one))
+        return FamilyFile(self._engine.place(f"{name}.arrow"), pa.RecordBatchReader.from_batches(schema, rows))
 
     def _rows(self, family: int, kept: int) -> pa.Table:
         """Return a family's calls by account and time, of a share of its items."""
@@ -160,6 +171,20 @@ class FamilyCalls:
         if found is None:
             found = pa.concat_tables(close(pa.Table.from_batches([some])) for some in self._calls.batches(family))
         return {name: found[name].to_numpy() for name in found.column_names}
+
+
+def stretches(sizes: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the first and the last family of stretches of ORDERED_CALLS_MAX calls at most, or of one family."""
+    found: list[tuple[int, int]] = []
+    calls = 0
+    for family in sorted(sizes):
+        calls += sizes[family]
+        if found and calls <= ORDERED_CALLS_MAX:
+            found[-1] = (found[-1][0], family)
+        else:
+            found.append((family, family))
+            calls = sizes[family]
+    return found
 
 
 def share_of(count: int) -> int:

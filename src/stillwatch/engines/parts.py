@@ -21,9 +21,6 @@ from stillwatch.kernels.holders import by_part
 
 CODEC = "lz4"
 
-GROUP_ROWS = 32_768
-"""Rows of a part that are written at once: fewer would be read more slowly than they are found."""
-
 PAIRS_MAX = 1 << 23
 """Pairs sorted in one go: 64 MB on each core. Of a larger file one stretch of values is taken after the other."""
 
@@ -77,13 +74,13 @@ class PartFiles:
 class PartedFiles:
     """Writes rows of one schema to Parquet files by a part that each row has, so that each part is read by itself.
 
-    Threads write at once. What comes to a part waits in memory until it is a row group; which stands first is left open.
+    Threads write at once. What comes to a part waits in memory until there are `rows` of it, a row group; which stands
+    first is left open.
     """
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema, parts: int) -> None:
+    def __init__(self, folder: Path, name: str, schema: pa.Schema, parts: int, rows: int) -> None:
         self.files = [folder / f"{name}-{part:05d}.parquet" for part in range(parts)]
-        self.rows = [0] * parts
-        self._schema = schema
+        self._schema, self._group = schema, rows
         self._waiting: list[list[pa.RecordBatch]] = [[] for _ in self.files]
         self._locks = [threading.Lock() for _ in self.files]
         options = {"compression": CODEC, "use_dictionary": False}
@@ -95,8 +92,7 @@ class PartedFiles:
             mine = batch.slice(starts[part], starts[part + 1] - starts[part])
             with self._locks[part]:
                 self._waiting[part].append(mine)
-                self.rows[part] += mine.num_rows
-                if sum(some.num_rows for some in self._waiting[part]) >= GROUP_ROWS:
+                if sum(some.num_rows for some in self._waiting[part]) >= self._group:
                     self._flush(part)
 
     def close(self) -> None:
