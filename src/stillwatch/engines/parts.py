@@ -89,7 +89,8 @@ class PartedFiles:
     def write(self, batch: pa.RecordBatch, starts: np.ndarray) -> None:
         """Write rows that are ordered by part, of which part p's begin at starts[p]: int64[parts + 1]."""
         for part in np.flatnonzero(np.diff(starts)).tolist():
-            mine = batch.slice(starts[part], starts[part + 1] - starts[part])
+            # Copied: a slice would keep its whole batch in memory as long as it waits.
+            mine = batch.take(pa.array(np.arange(starts[part], starts[part + 1])))
             with self._locks[part]:
                 self._waiting[part].append(mine)
                 if sum(some.num_rows for some in self._waiting[part]) >= self._group:
