@@ -21,6 +21,9 @@ PANEL_CALLS_MAX = 400_000
 """Calls of one panel in memory (about 200 MB with what is made of them, and as much for the panel that is made ahead).
 Beyond it a share of the items is tested, all their calls together, which thins honest and dealt-out counts alike."""
 
+ORDERED_CALLS_MAX = 500_000
+"""Calls that are put in order in one go: 130 MB, held twice meanwhile, which DuckDB does not have to spill."""
+
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
 
@@ -129,15 +132,23 @@ class FamilyCalls:
         self._engine.collect(self._families, chosen)
         sizes = self._engine.numpy("SELECT family, calls FROM panel_sizes")
         self._sizes = dict(zip(sizes["family"].tolist(), sizes["calls"].tolist(), strict=True))
-        self._held = self._file("held_values", "*", "kind, value, account_key")
-        self._members = self._file("family_members", "*", "account_key")
-        self._calls = self._file("panel_calls", ", ".join(COLUMNS), "account_key, time_us, event_key")
+        every = [(min(chosen, default=0), max(chosen, default=0))]
+        self._held = self._file("held_values", "*", "kind, value, account_key", every)
+        self._members = self._file("family_members", "*", "account_key", every)
+        order = "account_key, time_us, event_key"
+        self._calls = self._file("panel_calls", ", ".join(COLUMNS), order, stretches(self._sizes) or every)
 
-    def _file(self, name: str, columns: str, order: str) -> FamilyFile:
-        rows = self._engine.batches(f"SELECT {columns} FROM {name} ORDER BY family, {order}")
+    def _file(self, name: str, columns: str, order: str, families: list[tuple[int, int]]) -> FamilyFile:
+        """Put a table's rows in order, a stretch of the families at a time."""
+        asked = [
+            f"SELECT {columns} FROM {name} WHERE family BETWEEN {first} AND {last} ORDER BY family, {order}"
+            for first, last in families
+        ]
+        found = self._engine.batches(f"{asked[0]} LIMIT 0").schema
         # Cast once as they are written, they are not cast whenever they are read.
-        packed = [pa.field(each.name, PACKED) if each.type == pa.binary() else each for each in rows.schema]
-        return FamilyFile(self._engine.place(f"{name}.arrow"), rows.cast(pa.schema(packed)))
+        schema = pa.schema([pa.field(each.name, PACKED) if each.type == pa.binary() else each for each in found])
+        rows = (batch.cast(schema) for one in asked for batch in self._engine.batches(one))
+        return FamilyFile(self._engine.place(f"{name}.arrow"), pa.RecordBatchReader.from_batches(schema, rows))
 
     def _rows(self, family: int, kept: int) -> pa.RecordBatch:
         """Return a family's calls by account and time, of a share of its items."""
@@ -174,6 +185,20 @@ class FamilyCalls:
         if found is None:
             found = pa.concat_tables(close(pa.Table.from_batches([some])) for some in self._calls.batches(family))
         return {name: found[name].to_numpy() for name in found.column_names}
+
+
+def stretches(sizes: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the first and the last family of stretches of ORDERED_CALLS_MAX calls at most, or of one family."""
+    found: list[tuple[int, int]] = []
+    calls = 0
+    for family in sorted(sizes):
+        calls += sizes[family]
+        if found and calls <= ORDERED_CALLS_MAX:
+            found[-1] = (found[-1][0], family)
+        else:
+            found.append((family, family))
+            calls = sizes[family]
+    return found
 
 
 def share_of(count: int) -> int:
