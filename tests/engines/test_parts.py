@@ -81,4 +81,4 @@ def test_every_row_is_in_the_file_of_its_part_and_no_part_waits_for_another(tmp_
     files.close()
     for part, file in enumerate(files.files):
         assert sorted(pq.read_table(file)["row"].to_pylist()) == list(range(part, 200_000, 3))
-        assert pq.read_metadata(file).num_row_groups == 3
+        assert pq.read_metadata(file).num_row_groups == 7

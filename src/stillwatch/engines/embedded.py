@@ -221,7 +221,7 @@ class Embedded(Tables):
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
         moved = self.numpy(statements.MOVED_CALLS)["event_key"]
-        members = PartedFiles(self._work, MEMBERS, MEMBER_SCHEMA, MEMBER_PARTS, PASS_ROWS)
+        members = PartedFiles(self._work, MEMBERS, MEMBER_SCHEMA, MEMBER_PARTS, MEMBER_PARTS * PASS_ROWS)
 
         def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
             order, starts = ordered(family % MEMBER_PARTS, MEMBER_PARTS)
@@ -321,7 +321,7 @@ class Embedded(Tables):
         part_of[chosen] = np.arange(len(chosen)) * PANEL_PARTS // max(len(chosen), 1)
         fields = [field for field in PACKED_SCHEMA if field.name in (*EVENT_COLUMNS, *PANEL_COLUMNS)]
         schema = pa.schema([pa.field("family", pa.int32()), *fields])
-        panels = PartedFiles(self._work, "panels", schema, PANEL_PARTS, PANEL_ROWS)
+        panels = PartedFiles(self._work, "panels", schema, PANEL_PARTS, PANEL_PARTS * PANEL_ROWS)
 
         def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
             order, starts = ordered(part_of[family], PANEL_PARTS)

@@ -74,38 +74,42 @@ class PartFiles:
 class PartedFiles:
     """Writes rows of one schema to Parquet files by a part that each row has, so that each part is read by itself.
 
-    Threads write at once. What comes to a part waits in memory until there are `rows` of it, a row group; which stands
-    first is left open.
+    Threads write at once. Rows wait in memory until there are `rows` of them, and then go to their files, a row group
+    in each; which stands first is left open.
     """
 
     def __init__(self, folder: Path, name: str, schema: pa.Schema, parts: int, rows: int) -> None:
         self.files = [folder / f"{name}-{part:05d}.parquet" for part in range(parts)]
-        self._schema, self._group = schema, rows
+        self._schema, self._rows_max = schema, rows
+        self._lock, self._locks = threading.Lock(), [threading.Lock() for _ in self.files]
         self._waiting: list[list[pa.RecordBatch]] = [[] for _ in self.files]
-        self._locks = [threading.Lock() for _ in self.files]
+        self._rows = 0
         options = {"compression": CODEC, "use_dictionary": False}
         self._writers = [pq.ParquetWriter(file, schema, **options) for file in self.files]
 
     def write(self, batch: pa.RecordBatch, starts: np.ndarray) -> None:
         """Write rows that are ordered by part, of which part p's begin at starts[p]: int64[parts + 1]."""
-        for part in np.flatnonzero(np.diff(starts)).tolist():
-            # Copied: a slice would keep its whole batch in memory as long as it waits.
-            mine = batch.take(pa.array(np.arange(starts[part], starts[part + 1])))
-            with self._locks[part]:
-                self._waiting[part].append(mine)
-                if sum(some.num_rows for some in self._waiting[part]) >= self._group:
-                    self._flush(part)
+        with self._lock:
+            for part in np.flatnonzero(np.diff(starts)).tolist():
+                self._waiting[part].append(batch.slice(starts[part], starts[part + 1] - starts[part]))
+            self._rows += batch.num_rows
+            if self._rows < self._rows_max:
+                return
+            # All go at once: slices share their batch, which is in memory as long as one of them waits.
+            waiting, self._waiting, self._rows = self._waiting, [[] for _ in self.files], 0
+        self._flush(waiting)
 
     def close(self) -> None:
         """End all files, when no thread writes any more."""
-        for part, writer in enumerate(self._writers):
-            self._flush(part)
+        self._flush(self._waiting)
+        for writer in self._writers:
             writer.close()
 
-    def _flush(self, part: int) -> None:
-        if self._waiting[part]:
-            self._writers[part].write_table(pa.Table.from_batches(self._waiting[part], self._schema))
-            self._waiting[part] = []
+    def _flush(self, waiting: list[list[pa.RecordBatch]]) -> None:
+        for part, some in enumerate(waiting):
+            if some:
+                with self._locks[part]:
+                    self._writers[part].write_table(pa.Table.from_batches(some, self._schema))
 
 
 def ordered(part: np.ndarray, parts: int) -> tuple[np.ndarray, np.ndarray]:
