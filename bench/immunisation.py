@@ -42,7 +42,10 @@ from stillwatch.gate.service import Gate
 from stillwatch.gate.snapshot import MappedSnapshot, key_of_block, open_snapshot
 from stillwatch.pseudonym import UNKEYED
 
-SCENARIOS = "bench:400000,demo,ledger-c2,ledger-c3,ledger-c5,ledger-c7,ledger-c10,ledger-c14,evasion-1-low-and-slow,evasion-5-rotation"
+SCENARIOS = (
+    "bench:400000,demo,ledger-c2,ledger-c3,ledger-c5,ledger-c7,"
+    "ledger-c10,ledger-c14,evasion-1-low-and-slow,evasion-5-rotation"
+)
 """Campaigns that detection finds, by their texts, some with a number of calls: who is not found has no signature."""
 
 LOOKALIKES = "lookalikes"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.kernels.pseudonyms import pseudonyms
-from stillwatch.kernels.sharing import directory
+from stillwatch.kernels.sharing import directory, drawer_bits
 from stillwatch.kernels.single import call_shingles, carried_signature, first_place, look_at_text, name_keys
 from stillwatch.kernels.sketch import TEXT_BYTES_MAX
 from stillwatch.kernels.tracer import TraceKeys, trace_batch
@@ -91,7 +91,7 @@ def table_of(signatures: list[twin.Signature]) -> tuple[np.ndarray, ...]:
     cores = [sorted(one.core) for one in signatures]
     return (
         own,
-        directory(own),
+        directory(own, drawer_bits(len(own))),
         np.array([at for _, at in pairs], dtype=np.int32),
         np.array([value for core in cores for value in core], dtype=np.uint32),
         np.cumsum([0, *map(len, cores)]).astype(np.int32),

@@ -19,7 +19,7 @@ from stillwatch.gate.snapshot import DECIDED, RARE_KINDS, TIERS, VERIFIED
 from stillwatch.gate.snapshot_file import Columns, Head
 from stillwatch.grant import Grant, micros
 from stillwatch.kernels.pseudonyms import pseudonyms
-from stillwatch.kernels.sharing import directory
+from stillwatch.kernels.sharing import directory, drawer_bits
 from stillwatch.kernels.single import SHARERS_MAX
 from stillwatch.pseudonym import Key, key_ident
 from stillwatch.sanction import Sanction
@@ -287,7 +287,7 @@ def _signature_columns(
         "core": np.concatenate([np.zeros(0, dtype=np.uint32), *cores]),
         "core_starts": np.cumsum([0, *map(len, cores)]).astype(np.int32),
         "own": own,
-        "own_starts": directory(own),
+        "own_starts": directory(own, drawer_bits(len(own))),
         "own_signatures": holder.astype(np.int32),
     }
 
