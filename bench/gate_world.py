@@ -1,4 +1,4 @@
-"""A gate of full size for measurements: a signed snapshot, a folder that `stillwatch gate` starts from, and its callers.
+"""A gate of full size for measurements: a signed snapshot, a folder that a gate starts from, and its callers.
 
 A million accounts of two hundred campaigns, half of which a person confirmed, and ten thousand signatures of the size
 that a run writes. All of them are drawn at random but one: the signature of a template that some calls here carry. The
