@@ -1,7 +1,7 @@
 """Time the gate: one decision, each of its doors beside the least that could stand there, its proxy beside LiteLLM's.
 
-    .venv/bin/python -m bench.gate                    three rounds of everything, half an hour on two cores
-    .venv/bin/python -m bench.gate --quick            a glance, with a small snapshot
+    .venv/bin/python -m bench.gate                    three rounds of everything, ten minutes on two cores
+    .venv/bin/python -m bench.gate --quick            a glance, with a small snapshot, kept in build/bench/gate-quick
     .venv/bin/python -m bench.gate --only core,door   some steps
 
 Each figure stands beside its yardstick of the same run; rounds take turns, and their medians are what counts. Steps
@@ -175,7 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> Found:
     options.add_argument("--quick", action="store_true", help="tiny counts: to see that it works, not how fast it is")
     options.add_argument("--only", default=",".join(STEPS), help=f"of {', '.join(STEPS)}, with commas between")
     options.add_argument("--litellm", type=Path, default=LITELLM, help="the program of LiteLLM's proxy")
-    options.add_argument("--work", type=Path, default=ROOT / "build" / "bench" / "gate")
+    options.add_argument("--work", type=Path, help="folder of the steps; the result is beside it, under its name")
     asked = options.parse_args(arguments)
     base = QUICK if asked.quick else Plan()
     values = vars_of(base)
@@ -183,8 +183,9 @@ def main(arguments: Sequence[str] | None = None) -> Found:
     only = asked.only.split(",")
     if unknown := set(only) - set(STEPS):
         options.error(f"there is no step named {', '.join(sorted(unknown))}")
-    result = {"quick": asked.quick, **measured(plan, asked.work, asked.litellm, only)}
-    write_result(asked.work.parent / f"{asked.work.name}.json", result)
+    work = asked.work or ROOT / "build" / "bench" / ("gate-quick" if asked.quick else "gate")
+    result = {"quick": asked.quick, **measured(plan, work, asked.litellm, only)}
+    write_result(work.parent / f"{work.name}.json", result)
     return result
 
 

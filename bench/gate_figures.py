@@ -58,19 +58,21 @@ def _doors(found: Found) -> Iterator[Target]:
     one = middle(found, "door")
     for size in prompt_sizes(one):
         share = one[f"prompt_{size}"]["share_of_bare"] if one else None
-        what = f"guardrail door over a bare look-up, calls a second, prompts of {size:,} bytes"
-        yield _above(what, "", share, DOOR_SHARE_MIN, 2)
+        what = f"calls a second of the guardrail door, as a share of a bare look-up's, prompts of {size:,} bytes"
+        yield _above(what, "of it", share, DOOR_SHARE_MIN, 2)
     one = middle(found, "proxy")
     yield _below("added by decisions to a proxied call, p50", "ms", _of(one, "added_p50_ms"), PROXY_ADDED_P50_MS_MAX, 2)
     yield _below("added by decisions to a proxied call, p99", "ms", _of(one, "added_p99_ms"), PROXY_ADDED_P99_MS_MAX, 2)
     one = middle(found, "litellm")
-    yield _above("proxy over LiteLLM's, calls a second", "times", _of(one, "times_as_many"), LITELLM_TIMES_MIN)
+    yield _above("calls a second of the proxy, over LiteLLM's", "times", _of(one, "times_as_many"), LITELLM_TIMES_MIN)
 
 
 def _rest(found: Found) -> Iterator[Target]:
     held = found.get("swap")
     failed = sum(each["failed"] for each in held["rounds"]) if held else None
-    yield _below("calls that failed while snapshots were swapped", "", failed, 0, 0)
+    told = NOT_YET if failed is None else count(failed)
+    met = None if failed is None else _yes(failed == 0)
+    yield Target("calls that failed while snapshots were swapped", "none", told, met)
     memory = (found.get("state") or {}).get("memory")
     yield _below(
         "state in memory, a call of nobody known", "µs", memory["ordinary"]["us"] if memory else None, STATE_US_MAX
@@ -241,8 +243,8 @@ def litellm(gate: Found) -> str:
     told = (
         f"Before the same upstream, {held['connections']} connections, one core for the proxy. The gate's takes "
         f"{number(one['times_as_many'])} times as many calls a second, for "
-        f"{number(1 / one['times_the_cpu'], 3)} of the CPU a call. LiteLLM does other work besides: it translates among providers and counts costs. "
-        f"{load(held)}"
+        f"{number(1 / one['times_the_cpu'], 3)} of the CPU a call. LiteLLM does other work besides: it "
+        f"translates among providers and counts costs. {load(held)}"
     )
     return f"{table(rows)}\n\n{paragraph(told)}"
 

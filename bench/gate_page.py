@@ -94,7 +94,8 @@ def immunisation(found: Found | None) -> list[str]:
 
 
 def recall(found: Found) -> str:
-    rows = [("scenario", "seed", "standby by", "standby accounts", "by call 1", "2", "3", "refused by call 1", "3")]
+    head = ("scenario", "seed", "standby by", "campaigns found", "signatures", "standby accounts")
+    rows = [(*head, "recognised by call 1", "2", "3", "refused by call 1", "3")]
     for row in found["rows"]:
         standbys = row["own_world"]["standby"].values()
 
@@ -102,18 +103,20 @@ def recall(found: Found) -> str:
             return sum(one[name] for one in parts)
 
         rows.append((
-            row["scenario"], str(row["seed"]), row["standby_by"], count(summed("accounts")),
+            row["scenario"], str(row["seed"]), row["standby_by"], count(row["found_campaigns"]),
+            count(row["counts"].get("signatures", 0)), count(summed("accounts")),
             *(count(summed(f"recognised_by_{n}")) for n in (1, 2, 3)),
             *(count(summed(f"refused_by_{n}")) for n in (1, 3)),
         ))  # fmt: skip
     rows.append((
-        "**all**", "", "", count(found["standby_accounts"]), *(count(found[f"recognised_by_{n}"]) for n in (1, 2, 3)),
+        "**all**", "", "", "", "", count(found["standby_accounts"]),
+        *(count(found[f"recognised_by_{n}"]) for n in (1, 2, 3)),
         *(count(found[f"refused_by_{n}"]) for n in (1, 3)),
     ))  # fmt: skip
     told = (
         f"Of {count(found['standby_accounts'])} standby accounts {_share(found, 1)} were recognised at their first "
-        f"call and {_share(found, 3)} by their third. {count(found['standby_accounts_of_marked'])} belong to campaigns of "
-        "which any call was recognised. Accounts of one campaign are recognised together or not at all, so that a "
+        f"call and {_share(found, 3)} by their third. {count(found['standby_accounts_of_marked'])} belong to campaigns "
+        "of which any call was recognised. Accounts of one campaign are recognised together or not at all, so that a "
         "bound on accounts says less than their number suggests."
     )
     return table(rows, (0, 2)) + "\n\n" + paragraph(told)
@@ -137,8 +140,8 @@ def falls(found: Found) -> str:
     ):
         rows.append((what, count(total), count(seen), small(seen / max(total, 1)), small(upper_bound(seen, total))))
     told = (
-        "*At most* is the exact one-sided bound of Clopper and Pearson; where none was seen it is the rule of three. "
-        "Calls of one account are not independent, so that the bound on calls says less than their number suggests. A "
+        "*At most* is the exact one-sided bound of Clopper and Pearson; where none was seen it is three over their "
+        "number. Calls of one account are not independent, so that the bound on calls says less than their number suggests. A "
         "decision touches a call where its rung is `cap` or sterner."
     )
     return table(rows) + "\n\n" + paragraph(told)
