@@ -141,8 +141,8 @@ def falls(found: Found) -> str:
         rows.append((what, count(total), count(seen), small(seen / max(total, 1)), small(upper_bound(seen, total))))
     told = (
         "*At most* is the exact one-sided bound of Clopper and Pearson; where none was seen it is three over their "
-        "number. Calls of one account are not independent, so that the bound on calls says less than their number suggests. A "
-        "decision touches a call where its rung is `cap` or sterner."
+        "number. Calls of one account are not independent, so that the bound on calls says less than their number "
+        "suggests. A decision touches a call where its rung is `cap` or sterner."
     )
     return table(rows) + "\n\n" + paragraph(told)
 
