@@ -174,7 +174,8 @@ def core(gate: Found) -> str:
         f"{count(held['decisions'])} calls of each kind in each of {len(held['rounds'])} rounds; prompts of "
         f"{count(held['prompt_bytes'])} bytes, from the call to its decision, with the policy `strict`, a state in "
         f"memory and metrics. A decision takes {number(one['over_sketch'])} times the sketch of its text. A "
-        f"replacement is capped until its campaign's budget of the hour is used up, and refused from then on. {load(held)}"
+        "replacement is capped until its campaign's budget of the hour is used up, and refused from then on. "
+        f"{load(held)}"
     )
     return f"{head}\n\n{table(rows, (0, 5))}\n\n{paragraph(told)}"
 
