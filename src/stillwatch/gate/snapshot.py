@@ -1,4 +1,4 @@
-"""A snapshot that is asked call by call: a few look-ups in mapped columns, and one pass over the call's text.
+"""A snapshot that is asked call by call: a few look-ups in its columns, and one pass over the call's text.
 
 A snapshot never changes once it is open, and holds no scratch: any number of threads may ask it at once.
 """
@@ -75,7 +75,7 @@ class _Names:
 
 
 class MappedSnapshot:
-    """A snapshot in memory that the file system shares among processes (`contract.Snapshot`)."""
+    """A snapshot in memory (`contract.Snapshot`)."""
 
     def __init__(self, opened: SnapshotFile, secret: bytes) -> None:
         self._head, self._ident, self._columns = opened.head, opened.ident, opened.columns
@@ -101,6 +101,16 @@ class MappedSnapshot:
     def head(self) -> Head:
         """What it says of itself."""
         return self._head
+
+    @property
+    def sequence(self) -> int:
+        """Its number: what is taken after it has a greater one."""
+        return self._head.sequence
+
+    @property
+    def created_us(self) -> int:
+        """When it was made, in microseconds since the epoch."""
+        return self._head.created_us
 
     def recognise(self, call: Call) -> Recognition:
         """Look one call up: who it is of, which campaign's signature it carries, which grant covers it.
