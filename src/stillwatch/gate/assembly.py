@@ -140,6 +140,7 @@ class Assembly:
                 self.running,
                 self.settings.limits.drain_seconds,
                 self.reload,
+                self.settings.limits.read_seconds,
             )
         finally:
             for task in tasks:

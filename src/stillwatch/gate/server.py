@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Decision, Meter
@@ -42,6 +43,9 @@ BACKLOG_MAX = 4_096
 
 KEEP_ALIVE_SECONDS_MAX = 75
 """A gateway keeps its connections for a minute or so; a shorter time here would close one under its next call."""
+
+HEAD_SECONDS = 10.0
+"""Within it a connection says what it wants, unless the settings say otherwise: who says nothing holds a socket."""
 
 
 @dataclass(slots=True)
@@ -113,6 +117,9 @@ class Public:
             raise UnreadableError(401, "no-token")
         if self.trace is not None:
             self.trace(headers.get("traceparent", ""))
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length[:20]) > self.limits.body_bytes_max:
+            raise UnreadableError(413, "body-too-large")
         async with asyncio.timeout(self.limits.read_seconds):
             body = await body_of(receive, self.limits.body_bytes_max)
         return Asked(scope["method"], scope["path"], headers, body)
@@ -184,13 +191,15 @@ async def serve(
     running: Running,
     drain_seconds: int,
     on_hangup: Callable[[], Awaitable[object]] | None = None,
+    head_seconds: float = HEAD_SECONDS,
 ) -> None:
     """Serve both until SIGTERM, SIGINT or `running.stop`; open calls then have `drain_seconds` to end.
 
-    The admin port is the last to close, so that a drain can be watched.
+    The admin port is the last to close, so that a drain can be watched. A connection whose request's head is not whole
+    within `head_seconds` is closed.
     """
     running.public_port, running.admin_port = public[1].getsockname()[1], admin[1].getsockname()[1]
-    outer, inner = (_server(app, drain_seconds) for app in (public[0], admin[0]))
+    outer, inner = (_server(app, drain_seconds, head_seconds) for app in (public[0], admin[0]))
     tasks = [asyncio.create_task(outer.serve([public[1]])), asyncio.create_task(inner.serve([admin[1]]))]
     hangups: set[asyncio.Task[object]] = set()
 
@@ -256,10 +265,44 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _server(app: App, drain_seconds: int) -> uvicorn.Server:
+class _Protocol(HttpToolsProtocol):
+    """A connection that is closed where the head of a request does not come in time, its first or a later one."""
+
+    head_seconds = HEAD_SECONDS
+    _closing: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._close_later()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # What came is no whole head, or belongs to no request: the server itself waits no longer for the next.
+        before_the_first = self.cycle is None
+        if self._closing is None and (before_the_first or self.cycle.response_complete):
+            self._close_later()
+
+    def on_headers_complete(self) -> None:
+        self._stay()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stay()
+        super().connection_lost(exc)
+
+    def _close_later(self) -> None:
+        self._closing = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _stay(self) -> None:
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+
+
+def _server(app: App, drain_seconds: int, head_seconds: float) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=type("_Protocol", (_Protocol,), {"head_seconds": head_seconds}),
         ws="none",
         lifespan="off",
         interface="asgi3",
