@@ -1,4 +1,4 @@
-"""A whole gate in a process of its own, as `stillwatch gate --config` starts it: real snapshot, policy, state and doors."""
+"""A whole gate in a process of its own, as `stillwatch gate` starts it: real snapshot, policy, state and doors."""
 
 from __future__ import annotations
 

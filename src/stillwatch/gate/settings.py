@@ -101,9 +101,10 @@ class CapturePlace(_Part, frozen=True):
 
 
 class Upstream(_Part, frozen=True):
-    """Where the reverse proxy sends what passes. `other_paths` says what becomes of paths that are no model calls;
-    `trust_forwarded` keeps the X-Forwarded-* of a proxy of yours before the gate; `reserved_headers` are those that only
-    your own edge writes: a caller's are dropped.
+    """Where the reverse proxy sends what passes.
+
+    `other_paths` says what becomes of paths that are no model calls; `trust_forwarded` keeps the X-Forwarded-* of a
+    proxy of yours before the gate; `reserved_headers` are those that only your own edge writes: a caller's are dropped.
     """
 
     url: str
