@@ -72,15 +72,17 @@ class Guard:
         if (changed := applied(request, api, decision)) is not None:
             inbox.body = msgspec.json.encode(changed)
         del request, changed
+        if decision.is_refusal:
+            told = refusal(decision, api)
+            # Told first: an answer that was given is one that is captured.
+            await self.gate.replied(ticket, Reply(status=told.status, duration_ms=(time.perf_counter() - begun) * 1e3))
+            await send_answer(send, told)
+            return
         strip: frozenset[Strip] = frozenset() if decision.rung in UNFELT else decision.strip
         passing = Passing(send, api, strip, self.bounds)
         status: int | None = None
         try:
-            if decision.is_refusal:
-                told = refusal(decision, api)
-                status = told.status
-                await send_answer(send, told)
-            elif await self._is_gone(inbox, decision):
+            if await self._is_gone(inbox, decision):
                 status = GONE_STATUS
             else:
                 await app(_scope(scope, decision, len(inbox.body or b"")), inbox, passing)
