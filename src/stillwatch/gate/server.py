@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Generator, Sequence
@@ -69,7 +70,11 @@ class Public:
             return
         door = self._door(scope["path"])
         if door is None and self.rest is not None:
-            await self.rest(scope, receive, send)
+            try:
+                await self.rest(scope, receive, send)
+            except Exception:
+                self.meter.alarm("exchange-broken")
+                raise
             return
         self.open_count += 1
         try:
@@ -122,7 +127,7 @@ class Public:
             raise UnreadableError(413, "body-too-large")
         async with asyncio.timeout(self.limits.read_seconds):
             body = await body_of(receive, self.limits.body_bytes_max)
-        return Asked(scope["method"], scope["path"], headers, body)
+        return Asked(scope["method"], scope["path"], headers, body, scope["headers"])
 
     def _unanswered(self, door: Door, ident: str) -> Answer:
         self.meter.alarm(ident)
@@ -198,6 +203,8 @@ async def serve(
     The admin port is the last to close, so that a drain can be watched. A connection whose request's head is not whole
     within `head_seconds` is closed.
     """
+    # What the server would say, it says in words of a caller's choosing, and as often as a caller likes.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     running.public_port, running.admin_port = public[1].getsockname()[1], admin[1].getsockname()[1]
     outer, inner = (_server(app, drain_seconds, head_seconds) for app in (public[0], admin[0]))
     tasks = [asyncio.create_task(outer.serve([public[1]])), asyncio.create_task(inner.serve([admin[1]]))]
