@@ -22,7 +22,7 @@ from google.rpc import status_pb2
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Call, Decision, Reply
-from stillwatch.gate.requests import Identity, call_of, is_model_path, parsed, plain_path
+from stillwatch.gate.requests import Identity, call_of, is_model_path, one_caller, parsed, plain_path
 from stillwatch.gate.service import Gate
 
 DOOR = "envoy"
@@ -77,11 +77,12 @@ class EnvoyDoor(auth_grpc.AuthorizationServicer):  # type: ignore[misc]  # its p
 
     def _call(self, request: Any) -> Call | None:
         http = request.attributes.request.http
-        headers: dict[str, str] = dict(http.headers) or {
-            each.key.lower(): each.value or each.raw_value.decode("utf-8", "replace")
+        lines = [(name.lower(), value) for name, value in http.headers.items()] or [
+            (each.key.lower(), each.value or each.raw_value.decode("utf-8", "replace"))
             for each in http.header_map.headers
-        }
+        ]
         path = plain_path(http.path)
+        headers = one_caller(lines, http.path, self._identity) if is_model_path(path) else {}
         raw = http.raw_body or http.body.encode()
         body = None
         if raw and is_model_path(path):

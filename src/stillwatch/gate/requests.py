@@ -6,11 +6,12 @@ detection learnt there are met here. A body that two readers could read in two w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeGuard
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from stillwatch.adapters.bodies import Columns, request_columns, typed
 from stillwatch.adapters.messages import CONTENT_KEYS, REQUEST_KEYS, SYSTEM_KEYS
@@ -64,6 +65,16 @@ PROMPT_KEYS = (
 PATHS_MAX = 128
 """Paths whose reading is remembered: an API has some dozens; a hostile one is as long as a server takes, some 64 KB."""
 
+QUERY_FIELDS_MAX = 100
+"""Fields of a query that are looked through for a key: APIs take a handful."""
+
+_SCHEME = re.compile(r"(?:bearer|basic|token|key|api-?key)\b(?!\W*=)", re.IGNORECASE)
+"""How a key may be introduced; signatures of clouds (AWS4-HMAC-SHA256) have parts of their own behind their scheme."""
+
+_JOINED = " \t,"
+
+_ONE_KEY = re.compile(r"\S+(?:\s+[^\s,]+)?")
+
 INT64 = 2**63
 
 TEXTS = (
@@ -99,10 +110,16 @@ class Identity:
 
 @lru_cache(PATHS_MAX)
 def plain_path(path: str) -> str:
-    """Return a path as servers may come to see it: decoded once, without query, parameters or double slashes."""
+    """Return a path as servers may come to see it: decoded once, without query, parameters, dots or double slashes."""
     decoded = unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
-    segments = [segment.partition(";")[0] for segment in decoded.split("/")]
-    return "/" + "/".join(segment for segment in segments if segment.strip(" ."))
+    segments: list[str] = []
+    for segment in decoded.split("/"):
+        name = segment.partition(";")[0]
+        if name.strip() == "..":
+            del segments[-1:]
+        elif name.strip(" ."):
+            segments.append(name)
+    return "/" + "/".join(segments)
 
 
 @lru_cache(PATHS_MAX)
@@ -139,6 +156,38 @@ def parsed(body: bytes, path: str) -> dict[str, Any]:
     if read in present and present[0] != read:
         raise _unclear("two-prompts")
     return decoded
+
+
+def one_caller(headers: Iterable[tuple[str, str]], path: str, identity: Identity) -> dict[str, str]:
+    """Return headers by name, of several the first that says anything, where all of them name one caller.
+
+    Names are in lower case, a pair for each line; `path` may have a query, in which Gemini takes keys. Refused is what
+    a gate could read as one caller and an upstream as another: a header of the account, its organisation or its
+    credential that says two things; where the account is the key's, two keys, or a key with more behind it.
+
+    Raises:  Error `request-identity-unclear`.
+    """
+    found: dict[str, str] = {}
+    names = frozenset((*identity.account_id, *identity.organization_id, *identity.credential_id))
+    keys: list[str] = []
+    for name, value in headers:
+        if not value.strip(_JOINED):
+            continue  # It says nothing; of several that say nothing a proxy makes a row of commas.
+        if name in names and found.get(name, value) != value:
+            raise _unnamed("repeated-header")
+        if name in identity.key:
+            keys.append(value.strip())
+        found.setdefault(name, value)
+    in_query = _keys_in_query(path)
+    keys += in_query
+    if in_query and identity.key and not any(name in found for name in identity.key):
+        found[identity.key[-1]] = in_query[0]
+    if len(keys) and identity.account_by_key and not first_header(found, identity.account_id):
+        if any(_SCHEME.match(key) and not _ONE_KEY.fullmatch(key) for key in keys):
+            raise _unnamed("more-than-a-key")
+        if len({key_digest(key) for key in keys}) > 1:
+            raise _unnamed("two-keys")
+    return found
 
 
 def call_of(
@@ -191,6 +240,17 @@ def call_of(
         presented_blocks=said.presented_blocks,
         **columns,
     )
+
+
+def _keys_in_query(path: str) -> list[str]:
+    query = path.partition("?")[2]
+    if not query or MODEL_IN_PATH.search(plain_path(path)) is None:
+        return []
+    try:
+        pairs = parse_qsl(query.partition("#")[0], max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        raise _unnamed("too-long-a-query") from None
+    return [value for name, value in pairs if name == "key"]
 
 
 def _checked(row: Columns) -> dict[str, Any]:
@@ -261,6 +321,14 @@ def _has_strange_message(body: dict[str, Any]) -> bool:
             if any(isinstance(each, dict) and _misspells(each, MESSAGE_KEYS) for each in (message, *parts)):
                 return True
     return False
+
+
+def _unnamed(reason: str) -> Error:
+    return Error(
+        "request-identity-unclear",
+        f"the headers of a model call name its caller in more than one way: {reason}",
+        hint="send one key, once; where two are needed, the gate's settings can name the header that counts",
+    )
 
 
 def _unclear(reason: str) -> Error:
