@@ -136,6 +136,15 @@ CHATS = [
     b"", b"[]", b"null", b'{"model":"m"', b"{" * 5_000, b'{"messages":' + b"[" * 300 + b"]" * 300 + b"}",
 ]  # fmt: skip
 
+BODIES = (
+    st.sampled_from(CHATS[:3])
+    | st.sampled_from(CHATS)
+    | st.binary(max_size=60)
+    | st.builds(lambda value: json.dumps(value).encode(), JSON)
+)
+
+OTHER = b"Authorization: Bearer sk-other"
+
 FRAMES = ("length", "chunked", "extended", "gzip-named", "identity-named")
 
 
@@ -174,17 +183,21 @@ def reaches_a_model(sent: dict[str, Any]) -> bool:
     """Tell whether a server could take what reached the provider for a chat: decoded as often as anybody might."""
     path = sent["raw_path"].decode("latin-1").partition("?")[0]
     path = "/".join(segment.partition(";")[0] for segment in unquote(path).replace("\\", "/").split("/"))
-    return sent["method"] not in ("GET", "HEAD") and posixpath.normpath(path).lower().endswith("/completions")
+    ends = ("/completions", "/messages", ":generatecontent")
+    return sent["method"] not in ("GET", "HEAD") and posixpath.normpath(path).lower().endswith(ends)
 
 
 @given(
     lines=key_lines(),
     target=model_targets(),
-    body=st.sampled_from(CHATS) | st.binary(max_size=60) | st.builds(lambda v: json.dumps(v).encode(), JSON),
+    body=BODIES,
     frame=st.sampled_from(FRAMES),
     method=st.sampled_from([b"POST", b"POST", b"POST", b"PUT", b"PATCH"]),
 )
-@settings(max_examples=250)
+@example([OTHER, b"x-api-key: " + KEY], b"/v1/messages", CHATS[0], "length", b"POST")
+@example([OTHER, b"Authorization: Bearer " + KEY], b"/v1/chat/completions", CHATS[0], "chunked", b"POST")
+@example([], b"/v1beta/models/gemini-x:generateContent?key=" + KEY, b'{"contents":[]}', "length", b"POST")
+@settings(max_examples=400)
 def test_no_request_that_names_a_confirmed_key_reaches_a_model(
     running: Running, provider: Provider, lines: list[bytes], target: bytes, body: bytes, frame: str, method: bytes
 ) -> None:
@@ -341,7 +354,7 @@ def check(running: Running, envoy_port: int) -> Iterator[Any]:
 @given(
     lines=key_lines(),
     target=model_targets(),
-    body=st.sampled_from(CHATS) | st.binary(max_size=60) | st.builds(lambda v: json.dumps(v).encode(), JSON),
+    body=BODIES,
     is_map=st.booleans(),
 )
 @settings(max_examples=150)
