@@ -99,8 +99,11 @@ KEY_NAMES = st.sampled_from(
 @st.composite
 def key_lines(draw: Any) -> list[bytes]:
     """Lines of a head that name the confirmed key, and whatever may stand around it."""
-    value = draw(WHITE) + draw(SCHEME) + draw(WHITE) + KEY + draw(WHITE)
-    value += draw(st.sampled_from([b"", b"", b"", b" x", b", Bearer sk-other", b",sk-other"]))
+    scheme = draw(SCHEME)
+    value = draw(WHITE) + scheme + draw(WHITE) + KEY + draw(WHITE)
+    # Without a scheme the key before another word would be the scheme.
+    more = [b"", b"", b"", b", Bearer sk-other", b",sk-other", *([b" x"] if scheme else [])]
+    value += draw(st.sampled_from(more))
     lines = [draw(KEY_NAMES) + b":" + draw(WHITE) + value]
     for _ in range(draw(st.integers(0, 3))):
         name = draw(KEY_NAMES | st.sampled_from([b"x-user-id", b"x_user_id", b"X-Account-Id", b"x-organization-id"]))

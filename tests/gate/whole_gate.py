@@ -137,7 +137,7 @@ class Running:
 
     process: subprocess.Popen[str]
     folder: Path
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list, repr=False)
     port: int = 0
     admin_port: int = 0
 

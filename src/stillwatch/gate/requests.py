@@ -68,12 +68,13 @@ PATHS_MAX = 128
 QUERY_FIELDS_MAX = 100
 """Fields of a query that are looked through for a key: APIs take a handful."""
 
-_SCHEME = re.compile(r"(?:bearer|basic|token|key|api-?key)\b(?!\W*=)", re.IGNORECASE)
-"""How a key may be introduced; signatures of clouds (AWS4-HMAC-SHA256) have parts of their own behind their scheme."""
+_ONE_KEY = re.compile(r"[^\s,]+(?:\s+[^\s,]+)?")
+"""A key, or a scheme and a key."""
+
+_SIGNED = re.compile(r"(?!(?:bearer|basic|token|key|api-?key)\b)\S+\s+\w+=", re.IGNORECASE)
+"""What clouds send instead of a key (AWS4-HMAC-SHA256): a scheme, and parts with names."""
 
 _JOINED = " \t,"
-
-_ONE_KEY = re.compile(r"\S+(?:\s+[^\s,]+)?")
 
 INT64 = 2**63
 
@@ -183,7 +184,7 @@ def one_caller(headers: Iterable[tuple[str, str]], path: str, identity: Identity
     if in_query and identity.key and not any(name in found for name in identity.key):
         found[identity.key[-1]] = in_query[0]
     if len(keys) and identity.account_by_key and not first_header(found, identity.account_id):
-        if any(_SCHEME.match(key) and not _ONE_KEY.fullmatch(key) for key in keys):
+        if not all(_ONE_KEY.fullmatch(key) or _SIGNED.match(key) for key in keys):
             raise _unnamed("more-than-a-key")
         if len({key_digest(key) for key in keys}) > 1:
             raise _unnamed("two-keys")
