@@ -5,7 +5,7 @@ PYTEST_ARGS ?=
 CALLS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo bench bench-quick bench-speed bench-scale bench-setup test parity check lint types imports format lock clean
+.PHONY: help setup demo bench bench-quick bench-speed bench-scale bench-gate bench-setup test parity check lint types imports format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ bench-speed: bench-setup  ## time a day of CALLS calls, the sketch beside its pe
 
 bench-scale: bench-setup  ## time a campaign of 16 million calls replayed in 2, 20 and 176 million (goes on where it stopped)
 	@$(VENV)/python -m bench.scale
+
+bench-gate: setup  ## time the gate beside its yardsticks, and ask whom it stops (goes on where it stopped)
+	@$(VENV)/python -m bench.gate
+	@$(VENV)/python -m bench.immunisation
 
 bench-setup:
 	@tools/setup.sh bench
@@ -67,6 +71,7 @@ lock:  ## resolve requirements/*.in again (needs uv)
 	$(UV) requirements/dev.in -c requirements/base.txt -o requirements/dev.txt
 	$(UV) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 	$(UV) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
+	$(UV) requirements/gateways.in -o requirements/gateways.txt
 
 clean:  ## remove what was made, except .venv
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -2,7 +2,8 @@
 
 Client, upstream and both proxies are processes of their own on the same machine, so that they share its cores: the
 figures hold for that. Calls begin at fixed times whatever became of earlier ones, and are timed from then, so that a
-queue shows. The policy and the state here are the least that decides; their own cost is measured with them.
+queue shows. The policy and the state here are the least that decides, unless a folder of `bench.gate_world` brings a
+whole gate: a snapshot of full size, the policy `strict`, a state in memory and metrics.
 
     python -m bench.gate_proxy --rate 1000 --rounds 4
 """
@@ -19,6 +20,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 PROMPT_BYTES = 4096
@@ -42,7 +44,9 @@ REPLY = {
 }
 
 
-def measure(rate: int = 1000, rounds: int = 4, round_s: float = ROUND_SECONDS) -> dict[str, Any]:
+def measure(
+    rate: int = 1000, rounds: int = 4, round_s: float = ROUND_SECONDS, folder: Path | None = None
+) -> dict[str, Any]:
     """Ask each server in turns at one rate, and return latencies, what decisions add, and the CPU of a call.
 
     Units:  ms of latency; cpu_us are microseconds of one server's CPU for a call.
@@ -51,27 +55,27 @@ def measure(rate: int = 1000, rounds: int = 4, round_s: float = ROUND_SECONDS) -
     with contextlib.ExitStack() as stack:
         processes, ports = {}, {}
         for name in SERVERS:
-            started = stack.enter_context(_served(name, ports.get("direct", 0)))
+            started = stack.enter_context(served(name, ports.get("direct", 0), folder))
             processes[name], ports[name] = started
         taken: dict[str, list[float]] = {name: [] for name in SERVERS}
         failed = dict.fromkeys(SERVERS, 0)
-        cpu_s = dict.fromkeys(SERVERS, 0.0)
+        spent_s = dict.fromkeys(SERVERS, 0.0)
         for name in SERVERS:
             asyncio.run(_calls(ports[name], 200, 0.5))  # connections, caches
         for turn in range(rounds):
             for name in SERVERS if turn % 2 == 0 else SERVERS[::-1]:
-                begun_s = _cpu_s(processes[name].pid)
+                begun_s = cpu_s(processes[name].pid)
                 latencies, lost = asyncio.run(_calls(ports[name], rate, round_s))
                 taken[name] += latencies
                 failed[name] += lost
-                cpu_s[name] += _cpu_s(processes[name].pid) - begun_s
+                spent_s[name] += cpu_s(processes[name].pid) - begun_s
     found = {
         name: {
             "calls": len(taken[name]),
             "failed": failed[name],
             "p50_ms": _quantile(taken[name], 0.5),
             "p99_ms": _quantile(taken[name], 0.99),
-            "cpu_us": round(cpu_s[name] / max(len(taken[name]), 1) * 1e6, 1),
+            "cpu_us": round(spent_s[name] / max(len(taken[name]), 1) * 1e6, 1),
         }
         for name in SERVERS
     }
@@ -91,15 +95,20 @@ def _quantile(values: list[float], share: float) -> float:
     return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1e3, 3)
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager
-def _served(name: str, upstream_port: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def served(
+    name: str, upstream_port: int = 0, folder: Path | None = None, core: int | None = None
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start a server, kept to one core where one is named; yield its process and its port."""
     command = [sys.executable, "-m", "bench.gate_proxy", "--serve", name, "--upstream-port", str(upstream_port)]
+    command += [] if folder is None else ["--folder", str(folder)]
+    command += [] if core is None else ["--core", str(core)]
     # The very sources that this process imports.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
@@ -113,7 +122,7 @@ def _served(name: str, upstream_port: int) -> Iterator[tuple[subprocess.Popen[st
 
 async def _calls(port: int, rate: int, seconds: float) -> tuple[list[float], int]:
     """Begin calls at a steady rate; return the seconds that each took from its due time, and how many failed."""
-    request = _request(port)
+    request = request_to(port)
     loop = asyncio.get_running_loop()
     client = _Client(port, request)
     count = int(rate * seconds)
@@ -135,7 +144,7 @@ async def _calls(port: int, rate: int, seconds: float) -> tuple[list[float], int
     return [each for each in taken if each is not None], sum(each is None for each in taken)
 
 
-def _request(port: int) -> bytes:
+def request_to(port: int) -> bytes:
     words = ("tide harbour moon pilot buoy channel depth chart " * 100)[:PROMPT_BYTES]
     body = json.dumps(
         {"model": "m", "messages": [{"role": "user", "content": words}], "max_tokens": 100, "temperature": 0.5}
@@ -171,18 +180,19 @@ class _Client:
             writer.close()
 
 
-def _serve(name: str, upstream_port: int) -> None:
+def _serve(name: str, upstream_port: int, folder: Path | None) -> None:
     import uvicorn
 
     from stillwatch.gate.forwarding import UpstreamSettings
     from stillwatch.gate.proxy import Proxy
+    from stillwatch.gate.server import run as run_server
     from stillwatch.gate.upstream import Upstream
 
     settings = UpstreamSettings(f"http://127.0.0.1:{upstream_port or 9}")
     app: Any = {
         "direct": lambda: _answering(json.dumps(REPLY).encode()),
         "off": lambda: Upstream(settings),
-        "on": lambda: Proxy(_gate(), Upstream(settings)),
+        "on": lambda: Proxy(_gate() if folder is None else _whole_gate(folder), Upstream(settings)),
     }[name]()
     config = uvicorn.Config(
         app, host="127.0.0.1", port=0, log_config=None, access_log=False, lifespan="off", proxy_headers=False
@@ -196,7 +206,13 @@ def _serve(name: str, upstream_port: int) -> None:
         print(server.servers[0].sockets[0].getsockname()[1], flush=True)
         await serving
 
-    asyncio.run(run())
+    run_server(run())
+
+
+def _whole_gate(folder: Path) -> Any:
+    from bench.gate_world import Place
+
+    return Place(folder).gate()
 
 
 def _gate() -> Any:
@@ -249,14 +265,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rate", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--folder", type=Path, help="of bench.gate_world")
+    parser.add_argument("--core", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
     parser.add_argument("--upstream-port", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
-        _serve(options.serve, options.upstream_port)
+        if options.core is not None:
+            os.sched_setaffinity(0, {options.core})
+        _serve(options.serve, options.upstream_port, options.folder)
     else:
         begun = time.perf_counter()
-        print(json.dumps({**measure(options.rate, options.rounds), "seconds": round(time.perf_counter() - begun, 1)}))
+        found = measure(options.rate, options.rounds, folder=options.folder)
+        print(json.dumps({**found, "seconds": round(time.perf_counter() - begun, 1)}))
 
 
 if __name__ == "__main__":

@@ -65,13 +65,13 @@ def longer(texts: pa.StringArray, mean_bytes: int) -> pa.StringArray:
     _, offsets, data = pa.concat_arrays([texts]).buffers()
     starts = np.frombuffer(offsets, np.int32)[: len(texts) + 1]
     there = texts.is_valid().to_numpy(zero_copy_only=False)
-    ends, filled = _longer(starts, np.frombuffer(data, np.uint8), there, 2.0 * gap, *_vocabulary())
+    ends, filled = _longer(starts, np.frombuffer(data, np.uint8), there, 2.0 * gap, *vocabulary())
     validity = None if known == len(texts) else texts.is_valid().buffers()[1]
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(filled), validity)
 
 
 @cache
-def _vocabulary() -> tuple[np.ndarray, np.ndarray]:
+def vocabulary() -> tuple[np.ndarray, np.ndarray]:
     """Return invented words of one to four syllables: int32[VOCABULARY + 1] offsets, uint8[bytes]."""
     rng = np.random.default_rng(20_260_923)
     syllables = np.array([a + b for a in "bcdfghjklmnprstvwz" for b in ("a", "e", "i", "o", "u", "an", "er", "is")])

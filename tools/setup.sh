@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make .venv from the locked requirements: "base" is what running Stillwatch needs, "dev" is what working on
-# it needs, "bench" also has the libraries that it is timed against; "litellm" makes .venv-litellm, the gateway that
+# it needs, "bench" also has the libraries that it is timed against; "gateways" makes .venv-gateways, the gateway that
 # tests speak to, apart from everything of ours. Every download is checked against a hash in requirements/; done again
 # only when those change.
 set -eu
@@ -12,7 +12,7 @@ say() { echo "stillwatch: $*"; }
 fail() { echo "stillwatch: error: $1" >&2; echo "stillwatch: hint: $2" >&2; exit 1; }
 
 venv=.venv program=stillwatch
-[ "$kind" != litellm ] || venv=.venv-litellm program=litellm
+[ "$kind" != gateways ] || venv=.venv-gateways program=litellm
 
 digest() { cat pyproject.toml requirements/build.txt "requirements/$1.txt" | sha256sum | cut -d' ' -f1; }
 ready() { [ -f "$venv/.$1" ] && [ "$(cat "$venv/.$1")" = "$(digest "$1")" ] && [ -x "$venv/bin/$program" ]; }
@@ -20,8 +20,8 @@ ready() { [ -f "$venv/.$1" ] && [ "$(cat "$venv/.$1")" = "$(digest "$1")" ] && [
 case $kind in
   base) if ready base || ready dev || ready bench; then exit 0; fi ;;
   dev) if ready dev || ready bench; then exit 0; fi ;;
-  bench | litellm) if ready "$kind"; then exit 0; fi ;;
-  *) fail "no requirements named $kind" "tools/setup.sh base, dev, bench, or litellm" ;;
+  bench | gateways) if ready "$kind"; then exit 0; fi ;;
+  *) fail "no requirements named $kind" "tools/setup.sh base, dev, bench, or gateways" ;;
 esac
 
 if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
@@ -44,5 +44,5 @@ pip="env PIP_DISABLE_PIP_VERSION_CHECK=1 $venv/bin/python -m pip --no-input --qu
 $pip --require-hashes -r requirements/build.txt
 # What builds a package is already there, from a hash too: isolation would fetch it again without one.
 $pip --require-hashes --no-build-isolation -r "requirements/$kind.txt"
-[ "$kind" = litellm ] || $pip --no-deps --no-build-isolation --editable .
+[ "$kind" = gateways ] || $pip --no-deps --no-build-isolation --editable .
 digest "$kind" >"$venv/.$kind"

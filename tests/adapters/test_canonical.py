@@ -21,7 +21,7 @@ from stillwatch.adapters.contract import LogFile, ReadSettings, Rejection
 from stillwatch.adapters.parquet import TEXT_BYTES_MAX
 from stillwatch.adapters.source import list_files, read_head
 from stillwatch.errors import Error
-from stillwatch.event import EVENT_SCHEMA, TIME, TIME_MAX_S, TIME_MIN_S
+from stillwatch.event import EVENT_REQUIRED, EVENT_SCHEMA, TIME, TIME_MAX_S, TIME_MIN_S
 from stillwatch.lab.writers import canonical as writer
 
 MOMENT = datetime(2026, 9, 21, 14, 13, 20, 123_456, tzinfo=UTC)
@@ -388,3 +388,12 @@ def test_an_unreadable_file_is_not_recognised(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_bytes(b"\xff\xfe\n")
     assert canonical.recognise(read_head(LogFile(str(path), 3))) is None
+
+
+def test_of_columns_that_nobody_looks_at_only_the_required_ones_are_read(tmp_path: Path) -> None:
+    pq.write_table(table([FULL, WHOLE]), tmp_path / "events.parquet")
+    whole, _ = read(tmp_path / "events.parquet")
+    some, rejected = read(tmp_path / "events.parquet", columns=frozenset({"input_text", "system_prompt"}))
+    kept = {*EVENT_REQUIRED, "input_text", "system_prompt"}
+    assert some == [{name: value if name in kept else None for name, value in row.items()} for row in whole]
+    assert not rejected

@@ -23,6 +23,7 @@ from stillwatch.campaign.likeness import (
     common_share,
     energy_distance,
     exchange_p,
+    picked_sums,
     topic_bits,
 )
 from tests.campaign.test_pools import pool
@@ -73,6 +74,13 @@ def test_the_energy_distance_is_that_of_all_pairs_of_calls(topics: list[int], da
 def test_common_items_are_those_of_the_whole_sets(first: set[int], second: set[int]) -> None:
     found = common_share(*(np.array(sorted(of), dtype=np.uint64) for of in (first, second)))
     assert found == pytest.approx(twin.common_share(first, second))
+
+
+def test_picked_bits_are_added_up_as_by_hand() -> None:
+    rng = np.random.default_rng(1)
+    drawn, bits = rng.random((9, 40)), rng.integers(0, 2, (40, 7)).astype(np.float32)
+    by_hand = [[bits[np.argsort(row)[:15], bit].sum() for bit in range(7)] for row in drawn]
+    assert picked_sums(drawn, 15, bits).tolist() == by_hand
 
 
 def test_common_items_of_large_families_are_estimated_from_their_smallest_hashes() -> None:

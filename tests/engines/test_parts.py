@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stillwatch import trace
-from stillwatch.engines.parts import PartFiles
+from stillwatch.engines.parts import PartedFiles, PartFiles, ordered
 from stillwatch.engines.shingles import PACKED_SCHEMA, packed, shingle_rows
 
 SCHEMA = pa.schema([("row", pa.int64())])
@@ -66,3 +66,19 @@ def test_shingles_are_the_same_as_a_list_as_bytes_and_as_the_database_returns_th
         returned = base.sql(f"SELECT shingles FROM read_parquet('{tmp_path / 'traces.parquet'}')").to_arrow_table()
     for rows in (some, packed(some), packed(traces(shingles)).slice(skipped), returned):
         assert shingle_rows(rows).tolist() == expected
+
+
+def test_every_row_is_in_the_file_of_its_part_and_no_part_waits_for_another(tmp_path: Path) -> None:
+    files = PartedFiles(tmp_path, "rows", SCHEMA, 3, rows=30_000)
+
+    def write(number: int) -> None:
+        some = batch(1_000 * number, 1_000)
+        order, starts = ordered(some["row"].to_numpy() % 3, 3)
+        files.write(some.take(pa.array(order)), starts)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(200)))
+    files.close()
+    for part, file in enumerate(files.files):
+        assert sorted(pq.read_table(file)["row"].to_pylist()) == list(range(part, 200_000, 3))
+        assert pq.read_metadata(file).num_row_groups == 7

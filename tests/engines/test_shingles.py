@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from stillwatch import trace
-from stillwatch.engines import shingles
+from stillwatch.engines import parts, shingles
 from stillwatch.engines.shingles import shared_shingles
-from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
+from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts, shared_slots
 from tests.naive.sharing import witness_minima
 
 ACCOUNTS_MIN = 8
@@ -52,11 +53,13 @@ def over(rows: np.ndarray, accounts: np.ndarray, events: np.ndarray, batch_rows:
 
 
 @pytest.mark.parametrize("batch_rows", [17, 1_000])
-@pytest.mark.parametrize("held_rows", [256, 4_096], ids=["in parts", "in one go"])
+@pytest.mark.parametrize("bounds", [4, 1 << 20], ids=["a few at a time", "in one go"])
 def test_shared_shingles_are_those_of_counting_by_hand(
-    monkeypatch: pytest.MonkeyPatch, batch_rows: int, held_rows: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, batch_rows: int, bounds: int
 ) -> None:
-    monkeypatch.setattr(shingles, "HELD_ROWS_MAX", held_rows)
+    monkeypatch.setattr(shingles, "KNOWN_ROWS", bounds)
+    monkeypatch.setattr(shingles, "WITNESSED_MAX", bounds)
+    monkeypatch.setattr(parts, "PAIRS_MAX", bounds)
     rows, accounts, events = log(7)
     holders: dict[int, set[int]] = {}
     for row, account in zip(rows.tolist(), accounts.tolist(), strict=True):
@@ -66,7 +69,9 @@ def test_shared_shingles_are_those_of_counting_by_hand(
     assert 30 <= len(expected) < len(holders)
     table = np.zeros(1 << TABLE_BITS, dtype=np.uint8)
     mark_accounts(rows, accounts, table)
-    found, witnesses = shared_shingles(over(rows, accounts, events, batch_rows), table, ACCOUNTS_MIN)
+    first, known = shared_slots(table), np.unique(accounts)
+    found, witnesses = shared_shingles(over(rows, accounts, events, batch_rows), first, known, ACCOUNTS_MIN, tmp_path)
+    assert not list(tmp_path.iterdir())
     assert found.tolist() == expected
     places = [(value, event) for row, event in zip(rows.tolist(), events.tolist(), strict=True) for value in row]
     by_hand = witness_minima(places)

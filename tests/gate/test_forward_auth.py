@@ -43,7 +43,7 @@ def test_an_unknown_account_passes(tmp_path: Path, proxy: str) -> None:
 @each_proxy
 def test_what_a_header_cannot_carry_out_is_told_and_noted(tmp_path: Path, proxy: str) -> None:
     standing = Standing()
-    answer = answered(standing, tmp_path, proxy, "acct-capped")
+    answer = answered(standing, tmp_path, proxy, "acct-capped", **{"x-model": "model-a"})
     assert answer.status == 200
     assert headers_of(answer) == {
         "x-stillwatch-rung": "strip",
@@ -73,6 +73,13 @@ def test_a_proxy_that_hands_a_refusal_on_gets_it_ready_for_the_caller(
 @pytest.mark.parametrize("proxy", ["traefik", "caddy"])
 def test_a_caller_cannot_use_another_proxys_header(tmp_path: Path, proxy: str) -> None:
     assert answered(Standing(), tmp_path, proxy, "acct-confirmed", **{"x-original-uri": "/health"}).status == 403
+
+
+def test_a_call_whose_model_nobody_names_is_decided_and_not_captured(tmp_path: Path) -> None:
+    standing = Standing()
+    answered(standing, tmp_path, "nginx", "acct-1")
+    assert len(standing.state.seen) == 1
+    assert not standing.capture.calls
 
 
 def test_a_request_without_its_path_is_no_question(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.gate.applications import served
+from tests.gate.gates import ask
 from tests.gate.providers import Provider
-from tests.gate.serving import ask
 from tests.gate.whole_gate import (
     CONFIRMED,
     CONFIRMED_KEY,

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gate.documents import block
-from tests.gate.serving import Response, ask, serving, until
-from tests.gate.test_nginx import free_port, is_open
+from tests.gate.gates import Response, ask, free_port, is_open, serving, until
 from tests.gate.values import SIGNATURE, Standing, settings_of
 from tests.house.repository import ROOT
 
-LITELLM = ROOT / ".venv-litellm" / "bin" / "litellm"
+LITELLM = ROOT / ".venv-gateways" / "bin" / "litellm"
 
 START_SECONDS = 240
 """It takes half a minute alone on a machine and several times as long on a busy one."""
@@ -29,7 +28,7 @@ general_settings: {master_key: sk-of-this-test}
 """
 
 pytestmark = [
-    pytest.mark.skipif(not LITELLM.exists(), reason="tools/setup.sh litellm"),
+    pytest.mark.skipif(not LITELLM.exists(), reason="tools/setup.sh gateways"),
     pytest.mark.timeout(START_SECONDS + 60),
 ]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.gate.applications import served
+from tests.gate.gates import ask, until
 from tests.gate.providers import Provider
-from tests.gate.serving import ask, until
 from tests.gate.whole_gate import CHAT, DECISIONS, GATEWAY_TOKEN, Running, Supplier, gate, shipped
 
 pytest.importorskip("aiohttp")
@@ -158,17 +158,16 @@ def test_ten_thousand_idle_connections_keep_nobody_waiting(running: Running) -> 
     assert running.decide()["rung"] == "allow"
 
 
-def test_a_connection_that_never_says_what_it_wants_is_closed_and_one_that_was_used_is_kept(running: Running) -> None:
+def test_half_a_head_is_given_up_and_a_connection_that_was_used_is_kept(running: Running) -> None:
     kept = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
     kept.request("GET", "/v1/models")
     kept.getresponse().read()
     used = kept.sock
-    for said in (b"", b"POST /v1/chat/completions HTTP/1.1\r\nhost: ga"):
-        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as silent:
-            silent.sendall(said)
-            while silent.recv(1_024):
-                continue
-    # By now twice the time has passed that a first head may take.
+    with socket.create_connection(("127.0.0.1", running.port), timeout=20) as slow:
+        slow.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nhost: ga")
+        while slow.recv(1_024):
+            continue
+    # By now more time has passed than a head may take.
     kept.request("GET", "/v1/models")
     assert kept.getresponse().status == 200
     assert kept.sock is used

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,16 @@ def test_a_reply_counts_its_tokens_and_its_blocks_once(tmp_path: Path) -> None:
     assert caught.value.status == 404
 
 
+def test_where_nothing_is_captured_no_text_is_kept_for_the_reply(tmp_path: Path) -> None:
+    standing = Standing()
+    decisions = door(standing, tmp_path)
+    decisions._gate.capture = None
+    ident = decided(decisions, input_text="a prompt")["id"]
+    assert "a prompt" not in repr(decisions._tickets._open)
+    assert post(decisions, f"/v1/decisions/{ident}/reply", {"output_tokens": 7}).status == 204
+    assert standing.state.outcomes[-1].output_tokens == 7
+
+
 def test_a_call_whose_reply_never_comes_is_handed_in_after_ten_minutes(tmp_path: Path) -> None:
     standing = Standing()
     decisions = door(standing, tmp_path)
@@ -127,6 +138,14 @@ def test_any_bytes_are_answered_or_refused(tmp_path_factory: pytest.TempPathFact
     decisions = door(Standing(), tmp_path_factory.getbasetemp())
     with contextlib.suppress(UnreadableError):
         assert post(decisions, "/v1/decisions", body).status == 200
+
+
+def test_the_pages_questions_are_answered(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    call, reply = re.findall(r"^curl -s \S+/v1/decisions\S* -d '(\{.*?\})'$", page, re.MULTILINE | re.DOTALL)
+    decisions = door(Standing(), tmp_path)
+    ident = json.loads(post(decisions, "/v1/decisions", call.encode()).body)["id"]
+    assert post(decisions, f"/v1/decisions/{ident}/reply", reply.encode()).status == 204
 
 
 def test_names_are_those_of_the_canonical_event() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.gate.documents import block
-from tests.gate.serving import Response, ask, serving, until
+from tests.gate.gates import Response, ask, free_port, is_open, serving, until
 from tests.gate.values import Standing, settings_of
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -58,49 +58,44 @@ class Model(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def standing() -> Standing:
     return Standing()
 
 
 @pytest.fixture
-def port(tmp_path: Path, standing: Standing) -> Iterator[int]:
-    """NGINX before a model, and the gate beside it; returns NGINX's port."""
-    model = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
-    threading.Thread(target=model.serve_forever, daemon=True).start()
+def model() -> Iterator[int]:
+    """A model that answers; returns its port."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Model)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+@contextlib.contextmanager
+def nginx(folder: Path, gate: int, model: int) -> Iterator[int]:
+    """Run NGINX before a model, with a gate beside it, as the page says; returns its port."""
+    text = block("NGINX", "nginx").replace("127.0.0.1:8440", f"127.0.0.1:{gate}")
+    text = text.replace("127.0.0.1:9000", f"127.0.0.1:{model}")
+    port, file = free_port(), folder / "nginx.conf"
+    file.write_text(CONFIGURATION.format(folder=folder, port=port, locations=text))
+    assert NGINX is not None
+    program = subprocess.Popen([NGINX, "-c", file, "-p", folder], stderr=subprocess.PIPE, text=True)
     try:
-        with serving(standing.assembly(settings_of(tmp_path))) as gate:
-            text = block("NGINX", "nginx").replace("127.0.0.1:8440", f"127.0.0.1:{gate.running.public_port}")
-            text = text.replace("127.0.0.1:9000", f"127.0.0.1:{model.server_address[1]}")
-            number = free_port()
-            file = tmp_path / "nginx.conf"
-            file.write_text(CONFIGURATION.format(folder=tmp_path, port=number, locations=text))
-            assert NGINX is not None
-            program = subprocess.Popen([NGINX, "-c", file, "-p", tmp_path], stderr=subprocess.PIPE, text=True)
-            try:
-                until(lambda: is_open(number) or program.poll() is not None)
-                assert program.poll() is None, program.communicate()[1]
-                yield number
-            finally:
-                program.terminate()
-                program.communicate(timeout=20)
+        until(lambda: is_open(port) or program.poll() is not None)
+        assert program.poll() is None, program.communicate()[1]
+        yield port
     finally:
-        model.shutdown()
-        model.server_close()
+        program.terminate()
+        program.communicate(timeout=20)
 
 
-def is_open(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except ConnectionRefusedError:
-        return False
-    return True
+@pytest.fixture
+def port(tmp_path: Path, standing: Standing, model: int) -> Iterator[int]:
+    assembly = standing.assembly(settings_of(tmp_path))
+    with serving(assembly) as gate, nginx(tmp_path, gate.running.public_port, model) as number:
+        yield number
 
 
 def call(port: int, account: str, **headers: str) -> Response:
@@ -149,3 +144,8 @@ def test_a_caller_cannot_say_that_another_path_was_asked(port: int) -> None:
 def test_a_path_that_is_no_models_is_not_decided(port: int, standing: Standing) -> None:
     assert ask(port, "POST", "/v1/files", {}, {"x-user-id": "acct-confirmed"}).status == 200
     assert not standing.state.seen
+
+
+def test_where_no_gate_answers_nobody_passes(tmp_path: Path, model: int) -> None:
+    with nginx(tmp_path, free_port(), model) as number:
+        assert call(number, "acct-1").status == 500

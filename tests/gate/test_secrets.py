@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.gate.applications import served
+from tests.gate.gates import ask, until
 from tests.gate.providers import Provider
-from tests.gate.serving import ask, until
 from tests.gate.whole_gate import (
     ADMIN_TOKEN,
     CHAT,

@@ -11,14 +11,18 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stillwatch.errors import Error
+from stillwatch.gate.assembly import put_together, sockets_of, told_by
+from stillwatch.gate.parts import now_us
+from stillwatch.gate.service import Gate
 from stillwatch.gate.settings import Admin, Limits, Listen
-from tests.gate.serving import ask, serving, until
-from tests.gate.values import ByTier, FewAccounts, Standing, settings_of
+from tests.gate.gates import ask, is_open, serving, until
+from tests.gate.values import ByTier, FewAccounts, OneSnapshot, Standing, settings_of
 
 PATH = "/v1/decisions"
 CALL = {"account_id": "acct-1", "request_model": "model-a"}
@@ -70,6 +74,44 @@ def test_a_body_that_never_ends_is_given_up(tmp_path: Path) -> None:
     ):
         slow.sendall(b"POST /v1/decisions HTTP/1.1\r\nhost: gate\r\ncontent-length: 100\r\n\r\n{")
         assert slow.recv(1_024).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("said", [b"POST /v1/deci", b"POST /v1/decisions HTTP/1.1\r\nx-a: 1\r\nx-"])
+def test_a_head_that_never_ends_is_given_up(tmp_path: Path, said: bytes) -> None:
+    settings = settings_of(tmp_path, limits=Limits(read_seconds=0.1))
+    with (
+        serving(Standing().assembly(settings)) as gate,
+        socket.create_connection(("127.0.0.1", gate.running.public_port), timeout=20) as slow,
+    ):
+        slow.sendall(said)
+        assert slow.recv(1_024) == b""
+
+
+def test_a_head_that_grows_past_its_bound_is_given_up(tmp_path: Path) -> None:
+    def send_on(connection: socket.socket) -> None:
+        connection.sendall(b"POST /v1/decisions HTTP/1.1\r\n")
+        for number in range(100_000):
+            connection.sendall(b"x-%d: %s\r\n" % (number, b"1" * 1_000))
+
+    with serving(Standing().assembly(settings_of(tmp_path))) as gate:
+        endless = socket.create_connection(("127.0.0.1", gate.running.public_port), timeout=20)
+        with endless, pytest.raises((ConnectionResetError, BrokenPipeError)):
+            send_on(endless)
+
+
+def test_a_connection_is_kept_for_many_calls(tmp_path: Path) -> None:
+    with serving(
+        Standing().assembly(settings_of(tmp_path, limits=Limits(read_seconds=0.2, deadline_ms=5_000)))
+    ) as gate:
+        connection = http.client.HTTPConnection("127.0.0.1", gate.running.public_port, timeout=30)
+        statuses = []
+        for wait in (0.0, 0.4, 0.0):
+            threading.Event().wait(wait)
+            connection.request("POST", PATH, json.dumps(CALL))
+            response = connection.getresponse()
+            statuses.append((response.status, len(response.read()) > 0))
+        assert statuses == [(200, True)] * 3
+        connection.close()
 
 
 def test_too_many_headers_are_refused(tmp_path: Path) -> None:
@@ -183,8 +225,6 @@ def test_snapshots_and_policies_are_swapped_under_load_without_a_failed_call(tmp
 
 
 def test_a_taken_port_is_told_as_such(tmp_path: Path) -> None:
-    from stillwatch.gate.assembly import sockets_of
-
     with socket.create_server(("127.0.0.1", 0)) as held, pytest.raises(Error) as caught:
         sockets_of(settings_of(tmp_path, admin=Admin(port=held.getsockname()[1])))
     assert caught.value.ident == "address-taken"
@@ -212,21 +252,13 @@ def test_sigterm_lets_open_calls_end_and_takes_no_new_ones(process: subprocess.P
     open_call.start()
     assert process.stdout.readline() == "deciding\n"
     process.send_signal(signal.SIGTERM)
-    until(lambda: is_refused(public_port))
+    until(lambda: not is_open(public_port))
     assert ask(admin_port, "GET", "/readyz").json() == {"status": "draining"}
     assert not told
     (tmp_path / "decide").touch()
     open_call.join()
     assert told[0]["rung"] == "allow"  # type: ignore[index]
     assert process.wait(20) == 0
-
-
-def is_refused(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def test_sighup_reads_the_policy_again(process: subprocess.Popen[str]) -> None:
@@ -237,3 +269,32 @@ def test_sighup_reads_the_policy_again(process: subprocess.Popen[str]) -> None:
     while "reloaded" not in (line := process.stderr.readline()):
         assert line, "the gate ended before it told of it"
     assert process.poll() is None
+
+
+def test_work_beside_the_answers_that_fails_ends_the_gate_with_its_error(tmp_path: Path) -> None:
+    async def fails(gate: Gate) -> None:
+        raise Error("address-taken", "nothing can listen there")
+
+    standing = Standing()
+    told = told_by(settings_of(tmp_path), standing.lines.append, now_us)
+    assembly = put_together(settings_of(tmp_path), replace(standing.parts(), background=(fails,)), told, now_us)
+    with pytest.raises(Error), serving(assembly):
+        until(lambda: assembly.running.stop.is_set())
+    assert standing.state.closed
+
+
+def test_a_snapshot_that_breaks_the_look_for_it_leaves_the_last_good_one(tmp_path: Path) -> None:
+    standing = Standing(keeper=BrokenKeeper())
+    with serving(standing.assembly(settings_of(tmp_path))) as gate:
+        until(lambda: any('"refresh-failed"' in line for line in standing.lines))
+        assert ask(gate.running.public_port, "POST", PATH, {**CALL, "account_id": "acct-confirmed"}).json()["refuse"]
+
+
+class BrokenKeeper(OneSnapshot):
+    """Fails at every look but the first."""
+
+    def refresh(self, now_us: int) -> bool:
+        if self.next is None:
+            self.next = FewAccounts()
+            return False
+        raise ZeroDivisionError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,10 @@ def test_no_call_is_too_strange_to_be_looked_up(
         )
     )
     assert (found.tier, len(found.block_keys)) == ("none", len(blocks))
+
+
+def test_any_number_of_threads_may_ask_at_once(shared: MappedSnapshot) -> None:
+    calls = [call(f"acct-{number}", (TEMPLATE, "Something else. ")[number % 2] * (number % 7)) for number in range(200)]
+    alone = [shared.recognise(one) for one in calls]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(shared.recognise, calls * 5)) == alone * 5

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from stillwatch.evidence import signing
-from tests.gate.serving import until
+from tests.gate.gates import until
 from tests.gate.snapshots import DAY_US
 from tests.gate.whole_gate import CONFIRMED, HONEST, Running, Supplier, gate, replaced, sanction, shipped
 

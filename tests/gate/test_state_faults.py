@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.gate import redis_server
-from tests.gate.serving import until
+from tests.gate.gates import until
 from tests.gate.whole_gate import CONFIRMED, HONEST, SUSPECTED, Running, Supplier, gate, shipped
 
 pytest.importorskip("cryptography")

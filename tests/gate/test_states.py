@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stillwatch.gate import remembering
-from stillwatch.gate.contract import HOUR_US, Observed, Recognition, State
+from stillwatch.gate.contract import HOUR_US, Decision, Observed, Recognition, State
 from stillwatch.gate.memory import MemoryState
 from stillwatch.gate.shared_state import SharedState
 from tests.gate.redis_server import RedisServer, running
@@ -81,6 +81,33 @@ def test_output_tokens_count_once_a_reply_is_over(played: Callable[[Play], None]
         assert (seen.account_tokens_hour, seen.cluster_tokens_hour, seen.grant_output_tokens) == (120, 120, 120)
         later = await observe(state, who, NOON_US + HOUR_US)
         assert (later.account_tokens_hour, later.cluster_tokens_hour, later.grant_output_tokens) == (0, 0, 120)
+
+    played(play)
+
+
+def test_input_tokens_count_beside_output_tokens(played: Callable[[Play], None]) -> None:
+    async def play(state: State) -> None:
+        who = someone(11, campaign_id="c-1")
+        await observe(state, who)
+        await record(state, who, output_tokens=7, input_tokens=500)
+        await record(state, who, input_tokens=20)
+        seen = await observe(state, who)
+        assert (seen.account_tokens_hour, seen.account_input_tokens_hour) == (7, 520)
+        assert (seen.cluster_tokens_hour, seen.cluster_input_tokens_hour) == (7, 520)
+        later = await observe(state, who, NOON_US + HOUR_US)
+        assert (later.account_input_tokens_hour, later.cluster_input_tokens_hour) == (0, 0)
+
+    played(play)
+
+
+def test_who_is_asked_to_wait_has_not_moved_elsewhere(played: Callable[[Play], None]) -> None:
+    async def play(state: State) -> None:
+        ann, ben = (someone(key, signature="f-1", campaign_id="c-1") for key in (11, 12))
+        await observe(state, ann)
+        await record(state, ann, decision=Decision(rung="deny", retry_after_s=60))
+        assert not (await observe(state, ben)).failover
+        await record(state, ann, decision=DENY)
+        assert (await observe(state, ben)).failover
 
     played(play)
 
@@ -277,7 +304,8 @@ steps = st.tuples(
     st.fixed_dictionaries(
         {
             "acted": st.booleans(),
-            "decision": st.sampled_from([ALLOW, DENY]),
+            "decision": st.sampled_from([ALLOW, DENY, Decision(rung="deny", retry_after_s=9)]),
+            "input_tokens": st.sampled_from([-1, 0, 9]),
             "output_tokens": st.sampled_from([-1, 0, 7, 100_000]),
             "issued_block_keys": st.lists(st.sampled_from([71, 72, 73, 2**64 - 2]), max_size=2).map(tuple),
         }

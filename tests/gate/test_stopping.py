@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from tests.gate.applications import served
+from tests.gate.gates import Response, ask, until
 from tests.gate.providers import Provider
-from tests.gate.serving import Response, ask, until
 from tests.gate.whole_gate import (
     ADMIN_TOKEN,
     CHAT,

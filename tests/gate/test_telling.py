@@ -14,7 +14,7 @@ from stillwatch.gate.contract import Decision
 from stillwatch.gate.metrics import IDENTS_MAX, RULES_MAX, Metrics
 from stillwatch.gate.settings import Telemetry
 from stillwatch.gate.telling import Teller
-from tests.gate.serving import ask, serving, until
+from tests.gate.gates import ask, serving, until
 from tests.gate.values import DECISIONS, Standing, settings_of
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gate.applications import served
+from tests.gate.gates import ask, until
 from tests.gate.providers import Provider
-from tests.gate.serving import ask, until
 from tests.gate.whole_gate import CHAT, CONFIRMED_KEY, Running, Supplier, free_port, gate, shipped
 
 pytest.importorskip("aiohttp")

@@ -14,8 +14,8 @@ from stillwatch.gate.applying import applied, routed
 from stillwatch.gate.contract import Decision
 from stillwatch.gate.forwarding import is_safe_target
 from tests.gate.applications import served
+from tests.gate.gates import ask
 from tests.gate.providers import Provider
-from tests.gate.serving import ask
 from tests.gate.test_fuzz import statuses, told
 from tests.gate.whole_gate import ADMIN_TOKEN, CHAT, CONFIRMED, DECISIONS, Running, Supplier, gate, shipped
 

@@ -52,15 +52,24 @@ DECISIONS: Mapping[Tier, Decision] = {
 }
 
 
+@dataclass(frozen=True)
+class Head:
+    sequence: int
+    created_us: int = 0
+
+
 @dataclass
 class FewAccounts:
     """A snapshot that knows some accounts by name, and one text."""
 
     ident: str = "snap-1"
     sequence: int = 1
-    created_us: int = 0
     known: Mapping[str, Tier] = field(default_factory=lambda: KNOWN)
     fault: Exception | None = None
+
+    @property
+    def head(self) -> Head:
+        return Head(self.sequence)
 
     def recognise(self, call: Call) -> Recognition:
         if self.fault is not None:
@@ -166,7 +175,9 @@ def call_of_headers(path: str, lines: Sequence[tuple[str, str]], time_us: int) -
     if not path.partition("?")[0].endswith("/chat/completions"):
         return None
     headers = dict(lines)
-    return Call(time_us, headers.get("x-user-id", ""), "", client_ip=headers.get("x-forwarded-for"))
+    return Call(
+        time_us, headers.get("x-user-id", ""), headers.get("x-model", ""), client_ip=headers.get("x-forwarded-for")
+    )
 
 
 def settings_of(folder: Path, **changed: object) -> GateSettings:

@@ -21,7 +21,7 @@ from stillwatch.evidence import signing
 from stillwatch.gate import snapshot_file
 from stillwatch.gate.snapshot_build import Given, build
 from stillwatch.sanction import Sanction
-from tests.gate.serving import Response, ask, until
+from tests.gate.gates import Response, ask, until
 from tests.gate.snapshots import DAY_US, SECRET, TEMPLATE, run_of
 from tests.house.repository import ROOT
 

@@ -18,7 +18,7 @@ TEXT_SUFFIXES = {
 # Made here and ignored by version control, or kept by a tool.
 NOT_OURS = {
     ".git", ".hypothesis", ".import_linter_cache", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".venv",
-    ".venv-litellm", "__pycache__", "build", "dist",
+    ".venv-gateways", "__pycache__", "build", "dist",
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import pytest
 
 from stillwatch.cli import main as cli
 from stillwatch.cli.detecting import EXIT_CAMPAIGN
+from stillwatch.gate.shipped import cases_text, policy_text
 from tests.house.repository import ROOT, fenced_commands
 from tests.scenes.scene import write_calibration
 
@@ -29,7 +31,7 @@ DECISION = (
 PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "docs" / "formats").glob("*.md")),
-    *(ROOT / "docs" / f"{name}.md" for name in ("configuration", "calibration", "grants", "lab", "watch")),
+    *(ROOT / "docs" / f"{name}.md" for name in ("configuration", "calibration", "grants", "lab", "policy", "watch")),
 ]
 
 
@@ -56,6 +58,17 @@ def help_examples() -> list[str]:
 README_EXAMPLES = fenced_commands((ROOT / "README.md").read_text(encoding="utf-8"), "stillwatch")
 
 
+def write_policy(place: Path) -> None:
+    """A policy of one's own, begun with a shipped one, as the cookbook says: with dates that are still to come."""
+    year = datetime.now(UTC).year + 1
+    text = policy_text(Path("cautious"))
+    (place / "policy.yaml").write_text(re.sub(r"expires: \d{4}", f"expires: {year}", text))
+    (place / "policy.cases.yaml").write_text(cases_text(Path("cautious")))
+    (place / "situation.json").write_text(
+        '{"facts": {"tier": "recognised", "campaign_id": "c-1", "infrastructure": 1}}'
+    )
+
+
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the examples name, and one finished run."""
@@ -68,6 +81,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "otel" / "events").rename(place / "spans")
     (place / "stillwatch.key").write_text("an example of a key that is long enough\n")
     (place / "stillwatch.toml").write_text("fdr = 0.01\n")
+    write_policy(place)
     arguments = ["detect", str(place / "logs"), "--out", str(place / "run"), "--no-progress", "--no-power"]
     assert cli.run(arguments) == 0
     assert cli.run(["ingest", str(place / "logs"), "--store", str(place / "store"), "--no-progress"]) == 0

@@ -10,11 +10,14 @@ from stillwatch.kernels.sharing import (
     assign_groups,
     directory,
     hold,
+    indices_of,
     keep_shared_slots,
     mark_accounts,
     mark_again,
     passing,
     shared_places,
+    shared_slots,
+    slots_of,
 )
 from stillwatch.trace import WITNESSES
 from tests.naive import sharing as twin
@@ -43,8 +46,8 @@ def shared_places_agree(log: Log) -> None:
     mark_accounts(shingles, accounts, table)
     bits = twin.mark_accounts(log)
     assert {slot: int(table[slot]) for slot in np.flatnonzero(table)} == bits
-    keep_shared_slots(table)
-    rows, values = shared_places(shingles, table)
+    slots = shared_slots(table)
+    rows, values = shared_places(shingles, slots)
     expected = [
         (row, value) for row, (_, of) in enumerate(log) for value in of if value and twin.passes(bits[value // 16])
     ]
@@ -54,11 +57,14 @@ def shared_places_agree(log: Log) -> None:
 def calls_and_groups_agree(
     calls: Sequence[Sequence[int]], group_of: dict[int, int], needed: Sequence[int], out_max: int
 ) -> None:
-    values = np.array(sorted(group_of), dtype=np.uint32)
+    known = np.array(sorted(group_of), dtype=np.uint32)
     groups = np.array([group_of[value] for value in sorted(group_of)], dtype=np.int32)
     shingles, _ = columns([(1, row) for row in calls])
     hits = np.array(needed, dtype=np.int32)
-    rows, found, saturated = assign_groups(shingles, values, directory(values), groups, hits, out_max)
+    rows, values = shared_places(shingles, slots_of(known, 24), 24)
+    rows, places = indices_of(rows, values, known, directory(known, 8), 8)
+    assert list(zip(rows.tolist(), places.tolist(), strict=True)) == twin.known_places(calls, sorted(group_of))
+    rows, found, saturated = assign_groups(rows, places, groups, hits, out_max)
     expected, over = twin.assign_groups(calls, group_of, needed, out_max)
     assert list(zip(rows.tolist(), found.tolist(), strict=True)) == expected
     assert saturated == over
@@ -88,22 +94,22 @@ def test_a_shingle_of_many_accounts_passes_and_one_of_two_never_does() -> None:
     shingles, accounts = columns(many + few)
     table = np.zeros(SLOTS, dtype=np.uint8)
     mark_accounts(shingles, accounts, table)
+    slots = shared_slots(table)
     keep_shared_slots(table)
     assert (table[1], table[2]) == (1, 0)
+    assert np.unpackbits(slots, bitorder="little").tolist() == table.tolist()
 
 
 @settings(max_examples=100)
 @given(logs)
 def test_the_second_table_holds_what_the_slow_twin_marks(log: Log) -> None:
     shingles, accounts = columns(log)
-    table = np.ones(SLOTS, dtype=np.uint8)
-    rows, values = shared_places(shingles, table)
+    rows, values = shared_places(shingles, np.full(SLOTS // 8, 255, dtype=np.uint8))
     second = np.zeros(SLOTS, dtype=np.uint8)
     mark_again(values, rows, accounts, second)
     bits = twin.mark_again([(int(value), int(accounts[row])) for value, row in zip(values, rows, strict=True)], SLOTS)
     assert {slot: int(second[slot]) for slot in np.flatnonzero(second)} == bits
-    keep_shared_slots(second)
-    kept_rows, kept = passing(values, rows, second)
+    kept_rows, kept = passing(values, rows, shared_slots(second))
     assert set(kept.tolist()) == {
         value for value in values.tolist() if twin.passes(bits[twin.mix(value ^ twin.OTHER) % SLOTS])
     }

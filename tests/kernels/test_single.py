@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stillwatch.event import EVENT_SCHEMA
 from stillwatch.kernels.pseudonyms import pseudonyms
-from stillwatch.kernels.sharing import directory
+from stillwatch.kernels.sharing import directory, drawer_bits
 from stillwatch.kernels.single import call_shingles, carried_signature, first_place, look_at_text, name_keys
 from stillwatch.kernels.sketch import TEXT_BYTES_MAX
 from stillwatch.kernels.tracer import TraceKeys, trace_batch
@@ -58,10 +58,10 @@ def test_a_text_beyond_the_bound_is_cut_where_a_batch_cuts_it() -> None:
 @given(st.lists(st.text(max_size=30), max_size=9))
 def test_identifiers_have_the_pseudonyms_that_they_have_in_a_batch(names: list[str]) -> None:
     spelt = [name.encode("utf-8", "ignore") for name in names]
-    data = np.frombuffer(b"".join(spelt) or b"\0", dtype=np.uint8)
-    ends = np.cumsum([len(name) for name in spelt]).astype(np.int64)
+    sizes = np.array([len(name) for name in spelt], dtype="<u4")
+    data = np.frombuffer(sizes.tobytes() + b"".join(spelt), dtype=np.uint8)
     key = KEYS.identifiers
-    found = name_keys(data, ends, np.uint64(key.first), np.uint64(key.second))
+    found = name_keys(data, len(spelt), np.uint64(key.first), np.uint64(key.second))
     assert found.tolist() == pseudonyms(pa.array([name.decode() for name in spelt], pa.string()), key).tolist()
 
 
@@ -91,7 +91,7 @@ def table_of(signatures: list[twin.Signature]) -> tuple[np.ndarray, ...]:
     cores = [sorted(one.core) for one in signatures]
     return (
         own,
-        directory(own),
+        directory(own, drawer_bits(len(own))),
         np.array([at for _, at in pairs], dtype=np.int32),
         np.array([value for core in cores for value in core], dtype=np.uint32),
         np.cumsum([0, *map(len, cores)]).astype(np.int32),

@@ -56,6 +56,24 @@ def witness_minima(places: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
     }
 
 
+def known_places(calls: Sequence[Sequence[int]], known: Sequence[int]) -> list[tuple[int, int]]:
+    """Return for each place whose shingle is known its call, and where the shingle stands among the known."""
+    return [(row, known.index(value)) for row, shingles in enumerate(calls) for value in shingles if value in known]
+
+
+def holders(pairs: Sequence[tuple[int, int]]) -> dict[int, set[int]]:
+    """Return each value's accounts."""
+    held: dict[int, set[int]] = defaultdict(set)
+    for value, account in pairs:
+        held[value].add(account)
+    return held
+
+
+def held_by_enough(pairs: Sequence[tuple[int, int]], accounts_min: int) -> list[int]:
+    """Return the values that as many different accounts hold."""
+    return sorted(value for value, accounts in holders(pairs).items() if len(accounts) >= accounts_min)
+
+
 def assign_groups(
     calls: Sequence[Sequence[int]], group_of: Mapping[int, int], hits_needed: Sequence[int], out_max: int
 ) -> tuple[list[tuple[int, int]], int]:

@@ -74,6 +74,17 @@ def test_handoffs_are_those_of_the_slow_twin(seed: int, handed_on: float) -> Non
     assert quick == twin.find_handoffs(tested, askers)
 
 
+def test_handoffs_are_the_same_in_however_many_parts_they_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = refusals(20, days=1, handed_on=0.5)(np.random.default_rng(1))
+    whole = signal.find_handoffs(found, *found.owners())
+    assert whole is not None
+    for most in (1, 7):
+        monkeypatch.setattr(signal, "MEETINGS_MAX", most)
+        parts = signal.find_handoffs(found, *found.owners())
+        assert parts is not None
+        assert [each.tolist() for each in parts] == [each.tolist() for each in whole]
+
+
 def test_accounts_that_begin_after_each_closure_take_over() -> None:
     mark = concluded(newcomers(1_200, days=6, closures=14, taken_over=0.9)(np.random.default_rng(1)))
     assert mark.log_e is not None

@@ -63,8 +63,10 @@ def _read_parquet(file: LogFile, settings: ReadSettings, reject: Reject) -> Iter
 
 
 def sources(settings: ReadSettings) -> dict[str, str]:
-    """Return each canonical column with the name by which a table has it."""
-    return {name: settings.fields.get(name, name) for name in EVENT_SCHEMA.names}
+    """Return each canonical column with the name by which a table has it: those wanted, and the required ones."""
+    wanted = settings.columns
+    names = [name for name in EVENT_SCHEMA.names if wanted is None or name in wanted or name in EVENT_REQUIRED]
+    return {name: settings.fields.get(name, name) for name in names}
 
 
 def conformed(

@@ -76,6 +76,7 @@ class ReadSettings:
     goes before the dialect's own guesses: `{"account_id": "tenant.id"}`.
     `companions` are further files that one dialect joins (Bedrock: CloudTrail audit events).
     `body_root` replaces the bucket of bodies that were moved to a pointer.
+    `columns` are those that somebody will look at; an adapter that can leave the others unread may do so. None is all.
     """
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class ReadSettings:
     companions: tuple[LogFile, ...] = ()
     body_root: str | None = None
     batch_rows: int = 16_384
+    columns: frozenset[str] | None = None
 
 
 class Adapter(Protocol):

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from stillwatch.kernels.bits import picked_sums
 from stillwatch.kernels.sketch import mix_all
 from stillwatch.signals.contract import Floats, Ints, Keys, Panel
 from stillwatch.signals.shared_infrastructure import HOLDERS_MIN
@@ -139,6 +138,19 @@ def energy_distance(ones: Floats, inside: int, bits: npt.NDArray[np.float32]) ->
     return np.asarray(2 * (apart**2).sum(axis=1))
 
 
+def picked_sums(drawn: Floats, size: int, bits: npt.NDArray[np.float32]) -> Floats:
+    """Return for each row of numbers how many calls set each bit among those with the `size` smallest numbers.
+
+    A product of zeros and ones is exact in whatever order it is added up. Row by row it is too small to be shared out
+    to threads, which wait for each other longer than it takes.
+
+    Shapes:  drawn float64[r, n], different numbers; size < n < 2²⁴; bits float32[n, b], zeros and ones → float64[r, b].
+    """
+    end = np.partition(drawn, size, axis=1)[:, size, None]
+    picked = (drawn < end).astype(np.float32)
+    return (picked[:, None, :] @ bits)[:, 0].astype(np.float64)
+
+
 def exchange_p(first: Likeness, second: Likeness, seed: int, enough: float = 1.0) -> float | None:
     """Return the permutation p-value that the calls of two families are about the same; None where nothing can be said.
 
@@ -156,13 +168,12 @@ def exchange_p(first: Likeness, second: Likeness, seed: int, enough: float = 1.0
     bits = topic_bits(np.concatenate([first.topics, second.topics]), template)
     drawn = f"exchange {seed} {first.group_id} {second.group_id}"
     rng = np.random.default_rng(int.from_bytes(hashlib.blake2b(drawn.encode(), digest_size=8).digest(), "little"))
-    whole = bits.astype(np.uint8)
     # Sums of zeros and ones are exact; only the quotients are rounded.
-    ones = whole[: sizes[0]].sum(axis=0, dtype=np.float64)[None, :]
+    ones = bits[: sizes[0]].sum(axis=0, dtype=np.float64)[None, :]
     far = energy_distance(ones, sizes[0], bits)[0] * (1 - 1e-12)
     as_far = 0
     for count in (PERMUTATIONS // 10, PERMUTATIONS - PERMUTATIONS // 10):
-        ones = picked_sums(rng.random((count, len(bits))), sizes[0], whole)
+        ones = picked_sums(rng.random((count, len(bits))), sizes[0], bits)
         as_far += int((energy_distance(ones, sizes[0], bits) >= far).sum())
         if (1 + as_far) / (1 + PERMUTATIONS) > enough:
             break

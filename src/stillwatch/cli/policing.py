@@ -7,7 +7,6 @@ import os
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,14 @@ if TYPE_CHECKING:
 
 EXIT_FAILED = 1
 
+snapshot_option = path("--snapshot", metavar="FILE", help="What is known of accounts. [default: nobody is known]")
+snapshot_key_option = many(
+    "--snapshot-key",
+    "snapshot_keys",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A public key that signs snapshots; may be repeated.",
+)
 policy_argument = click.argument("policy", metavar="POLICY", type=click.Path(path_type=Path))
 
 
@@ -116,11 +123,24 @@ def run_cases(policy: Path, cases: Path | None, as_json: bool) -> int:
 @policy.command()
 @policy_argument
 @click.argument("situation", type=click.Path(path_type=Path))
+@snapshot_option
+@snapshot_key_option
+@key_option
+@config_option
 @json_option
-def explain(policy: Path, situation: Path, as_json: bool) -> None:
+def explain(
+    policy: Path,
+    situation: Path,
+    snapshot: Path | None,
+    snapshot_keys: tuple[Path, ...],
+    config_file: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Say what is done with one call, which rules were looked at, and why.
 
-    SITUATION is JSON or YAML: facts, or parts of a call, of what is recognised and of what is remembered, by name.
+    SITUATION is JSON or YAML: facts, or parts of a call, of what is recognised and of what is remembered, by name. With
+    a snapshot the call is looked up in it.
 
     \b
     Examples:
@@ -133,9 +153,12 @@ def explain(policy: Path, situation: Path, as_json: bool) -> None:
     from stillwatch.gate.yaml_text import read_text
     from stillwatch.report import policing
 
-    now_us = _now_us()
-    compiled = load(policy, now_us)
+    now_us, secret = _now_us(), _secret(config_file, options)
+    compiled = load(policy, now_us, secret)
     asked = read_situation(read_text(situation), str(situation), now_us)
+    if snapshot is not None:
+        call, _, observed = asked
+        asked = call, _snapshot(snapshot, snapshot_keys, secret, now_us).recognise(call), observed
     decision, looks = compiled.explained(*asked)
     facts = facts_of(*asked)
     if as_json:
@@ -149,11 +172,8 @@ def explain(policy: Path, situation: Path, as_json: bool) -> None:
 @policy_argument
 @many("--events", "events", required=True, metavar="LOG", help="A log of calls; may be repeated.")
 @path("--against", required=True, metavar="OTHER", help="The policy to compare with, such as the one in force.")
-@path("--snapshot", metavar="FILE", help="What is known of accounts. [default: nobody is known]")
-@many(
-    "--snapshot-key", "snapshot_keys", type=click.Path(path_type=Path), metavar="FILE",
-    help="A public key that signs snapshots; may be repeated.",
-)  # fmt: skip
+@snapshot_option
+@snapshot_key_option
 @click.option("--format", type=click.Choice(("auto", *DIALECTS)), metavar="DIALECT", help="The log's dialect.")
 @key_option
 @config_option
@@ -177,20 +197,18 @@ def replay(
       stillwatch policy replay strict --events logs --against observe
       stillwatch policy replay policy.yaml --events logs --against cautious --key-file stillwatch.key --json
     """
+    from stillwatch.gate.memory import MemoryState
     from stillwatch.gate.policy import load
     from stillwatch.gate.rehearsal import Rehearsal, as_plain
     from stillwatch.kernels.tracer import TraceKeys
-    from stillwatch.pseudonym import UNKEYED
     from stillwatch.report import policing
 
     settings = config.load(config_file, os.environ, options)
-    secret = config.read_key(settings.key_file) or UNKEYED
-    now_us = _now_us()
+    now_us, secret = _now_us(), _secret(config_file, options)
     policies = load(against, now_us, secret), load(policy, now_us, secret)
     keys = TraceKeys.derive(secret)
     known = _snapshot(snapshot, snapshot_keys, secret, now_us)
-    memory = import_module("stillwatch.gate.memory").MemoryState
-    rehearsal = Rehearsal(policies, known, (memory(), memory()), keys.identifiers)
+    rehearsal = Rehearsal(policies, known, (MemoryState(), MemoryState()), keys.identifiers)
     _follow(rehearsal, events, settings, no_progress)
     found = rehearsal.outlook()
     if as_json:
@@ -243,7 +261,7 @@ def _follow(rehearsal: Rehearsal, events: tuple[str, ...], settings: config.Sett
 
         async def follow() -> int:
             rows = 0
-            calls = read_calls(files, settings.format, _read_settings(settings), rehearsal, told.advance)
+            calls = read_calls(files, settings.format, _read_settings(settings), rehearsal.reject, told.advance)
             for call, reply in calls:
                 await rehearsal.add(call, reply)
                 rows += 1
@@ -271,6 +289,7 @@ def _read_settings(settings: config.Settings) -> ReadSettings:
 def _snapshot(file: Path | None, keys: tuple[Path, ...], secret: bytes, now_us: int) -> Snapshot:
     from stillwatch.evidence.signing import read_key
     from stillwatch.gate.rehearsal import Nobody
+    from stillwatch.gate.snapshot import open_snapshot
     from stillwatch.kernels.tracer import TraceKeys
 
     if file is None:
@@ -282,8 +301,14 @@ def _snapshot(file: Path | None, keys: tuple[Path, ...], secret: bytes, now_us: 
             hint="name the public key of whoever builds snapshots: --snapshot-key",
         )
     pems = {str(path): read_key(path) for path in keys}
-    opened: Snapshot = import_module("stillwatch.gate.snapshot").open_snapshot(file, pems, secret, now_us)
-    return opened
+    return open_snapshot(file, pems, secret, now_us)
+
+
+def _secret(config_file: Path | None, options: dict[str, Any]) -> bytes:
+    """Return the secret behind pseudonyms, appeal references and jitter."""
+    from stillwatch.pseudonym import UNKEYED
+
+    return config.read_key(config.load(config_file, os.environ, options).key_file) or UNKEYED
 
 
 def _now_us() -> int:

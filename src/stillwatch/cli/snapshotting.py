@@ -44,6 +44,9 @@ def snapshot() -> None:
 @many("--policy", "policies", type=click.Path(path_type=Path), metavar="FILE", help="A policy that it goes with.")
 @many("--grants", "grants", type=click.Path(path_type=Path), metavar="FILE", help="A signed grant; may be repeated.")
 @many("--grant-key", "grant_keys", type=click.Path(path_type=Path), metavar="FILE", help="A public key of issuers.")
+@many(
+    "--grant-revocations", "ended", type=click.Path(path_type=Path), metavar="FILE", help="The signed end of a grant."
+)
 @many("--sanctions", "lists", type=click.Path(path_type=Path), metavar="FILE", help="A signed list of sanctions.")
 @many("--sanction-key", "list_keys", type=click.Path(path_type=Path), metavar="FILE", help="A public key of boards.")
 @many("--accounts", metavar="FILE", help="Account facts, for who is verified; may be repeated.")
@@ -57,6 +60,7 @@ def build(
     policies: tuple[Path, ...],
     grants: tuple[Path, ...],
     grant_keys: tuple[Path, ...],
+    ended: tuple[Path, ...],
     lists: tuple[Path, ...],
     list_keys: tuple[Path, ...],
     accounts: tuple[str, ...],
@@ -77,6 +81,7 @@ def build(
         --grants grant.json --grant-key issuer.pub --accounts accounts.jsonl --key issuer.key --out gate.snapshot
     """
     from stillwatch.evidence import grants as granting
+    from stillwatch.evidence import revocations
     from stillwatch.evidence import sanctions as sanctioning
     from stillwatch.evidence.signing import read_key
     from stillwatch.gate import snapshot_build, snapshot_file
@@ -93,7 +98,9 @@ def build(
         sequence=now_us if sequence is None else sequence,
         runs=[RunFiles.read(each, secret) for each in runs],
         sanctions=sanctioning.load(lists, list_keys) if lists else (),
-        grants=granting.load(grants, grant_keys) if grants else (),
+        grants=revocations.apply(granting.load(grants, grant_keys), revocations.load(ended, grant_keys))
+        if grants
+        else (),
         policies={each.name: _digest_of(each) for each in policies},
         verified=_verified(accounts, secret),
     )

@@ -91,11 +91,15 @@ class Progress(Protocol):
     def note(self, text: str) -> None: ...
 
 
+SHOWN_COLUMNS = frozenset({"event_id", "account_id", "system_prompt", "input_text"})
+"""Columns of a flagged event that an observer may look at; others may be left unread."""
+
+
 class Observer(Protocol):
     """Who looks at the flagged calls again (the report's skeleton), and finishes the run's directory.
 
-    `add` gets flagged events and, row for row, their campaign; `finish` gets the directory before it is renamed
-    into place, so that a run without its report is never seen.
+    `add` gets flagged events (SHOWN_COLUMNS) and, row for row, their campaign; `finish` gets the
+    directory before it is renamed into place, so that a run without its report is never seen.
     """
 
     def add(self, batch: pa.RecordBatch, campaign_ids: Sequence[str | None]) -> None: ...

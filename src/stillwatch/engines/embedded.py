@@ -22,11 +22,12 @@ from stillwatch.engines import whole_log
 from stillwatch.engines.accounts import GREATEST_FIRST
 from stillwatch.engines.blocks import Blocks, LogFacts
 from stillwatch.engines.contract import ROWS_WRITTEN, OnCalls, Read
-from stillwatch.engines.members import FAMILIES_PER_CALL_MAX, MEMBER_COLUMNS, MEMBER_SCHEMA, member_rows
-from stillwatch.engines.parts import CODEC, PartFiles
+from stillwatch.engines.members import MEMBER_COLUMNS, MEMBER_SCHEMA, assigning, member_rows
+from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS
+from stillwatch.engines.parts import CODEC, PartedFiles, ordered
 from stillwatch.engines.reading import BLOCKS, IN_FLIGHT_MAX
 from stillwatch.engines.shingles import PACKED_SCHEMA, shared_shingles, shingle_rows
-from stillwatch.kernels.sharing import assign_groups, directory
+from stillwatch.kernels.sharing import shared_slots
 from stillwatch.signals.contract import Population
 
 if TYPE_CHECKING:
@@ -48,6 +49,14 @@ PART_ROWS_MAX = 4_000_000
 """Rows of calls by family that are added up in one go: about 300 MB of accounts in the hash table."""
 
 PASS_ROWS = 32_768
+
+PANEL_PARTS = 16
+PANEL_ROWS = 8_192
+"""Files of the chosen families' calls, and rows that are written to one at once: 40 MB in sum before they are."""
+
+MEMBERS = "members"
+MEMBER_PARTS = 64
+"""Files of calls by family: of some millions of rows each at twenty million calls, and in sum 55 MB before written."""
 
 
 class Tables:
@@ -191,82 +200,84 @@ class Embedded(Tables):
 
         Return how many rows belonged to too many.
         """
-        needed, starts = families.hits_needed(), directory(families.shingle)
+        assign = assigning(families)
 
-        def assign(batch: pa.RecordBatch) -> int:
-            rows, family, saturated = assign_groups(
-                shingle_rows(batch), families.shingle, starts, families.family, needed, FAMILIES_PER_CALL_MAX
-            )
+        def work(batch: pa.RecordBatch) -> int:
+            rows, family, over = assign(shingle_rows(batch))
             take(batch, rows, family)
-            return int(saturated)
+            return over
 
-        return sum(self._over(columns, assign))
+        return sum(self._over(columns, work))
 
     def find_families(self) -> Families:
         """Count which shingles enough accounts share, exactly, and join those that the same calls carry.
 
         The table of the reading goes.
         """
-        shared = shared_shingles(self._over, self._table, ACCOUNTS_MIN)
-        self._table = np.zeros(0, dtype=np.uint8)
-        return group_shingles(*shared)
+        first, self._table = shared_slots(self._table), np.zeros(0, dtype=np.uint8)
+        accounts = self.numpy("SELECT account_key FROM account_calls ORDER BY account_key")["account_key"]
+        return group_shingles(*shared_shingles(self._over, first, accounts, ACCOUNTS_MIN, self._work))
 
     def assign_calls(self, families: Families, blocks: Blocks) -> None:
         """Write, for each call of each family, what the families' digests need."""
         moved = self.numpy(statements.MOVED_CALLS)["event_key"]
-        members = PartFiles(self._work, "members", MEMBER_SCHEMA)
+        members = PartedFiles(self._work, MEMBERS, MEMBER_SCHEMA, MEMBER_PARTS, MEMBER_PARTS * PASS_ROWS)
 
         def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
-            members.write(member_rows(batch, rows, family, blocks, moved))
+            order, starts = ordered(family % MEMBER_PARTS, MEMBER_PARTS)
+            members.write(member_rows(batch, rows[order], family[order], blocks, moved), starts)
 
         over = self._assigned(families, [*MEMBER_COLUMNS, "shingles"], take)
         members.close()
         if over:
             self.saturated["families_per_call_max"] = over
-        self._view("members", members.files)
 
     def family_facts(self) -> dict[str, np.ndarray]:
         """Return one row for each family with enough accounts: `statements.FAMILY_FACTS`.
 
-        A part of the families at a time, so that memory is bounded by PART_ROWS_MAX and not by the log.
+        A part of the families at a time, so that memory is bounded by PART_ROWS_MAX and not by the log. Calls by family
+        are gone afterwards.
         """
-        busy = f"SELECT family, count(*) AS calls FROM members GROUP BY family HAVING count(*) >= {FAMILY_CALLS_MIN}"
-        self.table_of("busy_families", busy)
-        parts = self.row("SELECT coalesce(sum(calls), 0)::BIGINT FROM busy_families")[0] // PART_ROWS_MAX + 1
+        busy = f"SELECT family FROM read_parquet([{{files}}]) GROUP BY family HAVING count(*) >= {FAMILY_CALLS_MIN}"
         large = statements.LARGE_FAMILIES.format(accounts_min=ACCOUNTS_MIN)
-        kept = f"SELECT * FROM family_accounts_part SEMI JOIN ({large}) USING (family)"
-        for part, members in self._parted_members(parts):
-            within = f"WITH members AS ({members}) "
+        for files, parts, part in self._member_parts():
+            listed = ", ".join(quoted(file) for file in files)
+            self.table_of("busy_families", busy.format(files=listed))
+            within = f"WITH members AS (SELECT * FROM read_parquet([{listed}]) SEMI JOIN busy_families USING (family)) "
             asked = {"parts": parts, "part": part, "calls_min": FAMILY_CALLS_MIN}
             self.table_of("family_accounts_part", within + statements.FAMILY_ACCOUNTS.format(**asked))
-            self.append_to("family_accounts", kept)
-            of_part = f"WITH family_accounts AS ({kept}) "
+            self.table_of("large_part", f"SELECT * FROM family_accounts_part SEMI JOIN ({large}) USING (family)")
+            self.append_to("family_accounts", "SELECT * FROM large_part")
+            of_part = "WITH family_accounts AS (FROM large_part) "
             self.append_to("family_sizes", of_part + statements.FAMILY_SIZES.format(**asked))
             self.append_to("family_items", within + statements.FAMILY_ITEMS.format(**asked))
             self.append_to("family_classes", within + statements.FAMILY_CLASSES.format(**asked))
-            self._base.execute("DROP TABLE family_accounts_part")
+            for name in ("busy_families", "family_accounts_part", "large_part"):
+                self._base.execute(f"DROP TABLE {name}")
+        for file in self._work.glob(f"{MEMBERS}-*.parquet"):
+            file.unlink()
         return self.numpy(statements.FAMILY_FACTS)
 
-    def _parted_members(self, parts: int) -> Iterator[tuple[int, str]]:
-        """Yield a statement for the calls of each part of the busy families, and its number; several parts are written
-        apart first, so that none looks at the others' calls.
+    def _member_parts(self) -> Iterator[tuple[list[Path], int, int]]:
+        """Yield files of calls by family that are looked at together, and which part of their families then is.
+
+        Small files are taken together; of a large one, one part of the families after the other.
         """
-        busy = "SELECT * FROM members SEMI JOIN busy_families USING (family)"
-        if parts == 1:
-            yield 0, busy
-            return
-        folder = self.place("members")
-        self._base.execute(
-            f"COPY (SELECT *, family % {parts} AS part FROM ({busy})) TO {quoted(folder)} "
-            f"(FORMAT parquet, COMPRESSION {CODEC}, PARTITION_BY (part))"
-        )
-        for part in range(parts):
-            files = sorted((folder / f"part={part}").glob("*.parquet"))
-            if files:
-                listed = ", ".join(quoted(file) for file in files)
-                yield part, f"SELECT * FROM read_parquet([{listed}], hive_partitioning = false)"
-            for file in files:
-                file.unlink()
+        gathered: list[Path] = []
+        rows = 0
+        for number, file in enumerate(sorted(self._work.glob(f"{MEMBERS}-*.parquet"))):
+            size = pq.read_metadata(file).num_rows
+            if gathered and rows + size > PART_ROWS_MAX:
+                yield gathered, 1, 0
+                gathered, rows = [], 0
+            if size > PART_ROWS_MAX:
+                cuts = size // PART_ROWS_MAX + 1
+                yield from (([file], MEMBER_PARTS * cuts, number + MEMBER_PARTS * cut) for cut in range(cuts))
+            else:
+                gathered.append(file)
+                rows += size
+        if gathered:
+            yield gathered, 1, 0
 
     def population(self, facts: LogFacts, blocks: Blocks) -> Population:
         """Return what is true of the whole log."""
@@ -302,21 +313,28 @@ class Embedded(Tables):
         return read.again(sources, flagged.event, flagged.time_us)
 
     def _collect_calls(self, families: Families, chosen: list[int]) -> None:
-        """Write all columns of the chosen families' calls, for the view `collected`."""
-        wanted = np.zeros(len(families.size), dtype=bool)
-        wanted[chosen] = True
-        schema = PACKED_SCHEMA.insert(0, pa.field("family", pa.int32()))
-        panels = PartFiles(self._work, "panels", schema)
+        """Write what panels need of the chosen families' calls, for the view `collected`, neighbours in one file.
+
+        Traces are gone afterwards: nobody asks them any more.
+        """
+        part_of = np.full(len(families.size), PANEL_PARTS, dtype=np.int16)
+        part_of[chosen] = np.arange(len(chosen)) * PANEL_PARTS // max(len(chosen), 1)
+        fields = [field for field in PACKED_SCHEMA if field.name in (*EVENT_COLUMNS, *PANEL_COLUMNS)]
+        schema = pa.schema([pa.field("family", pa.int32()), *fields])
+        panels = PartedFiles(self._work, "panels", schema, PANEL_PARTS, PANEL_PARTS * PANEL_ROWS)
 
         def take(batch: pa.RecordBatch, rows: np.ndarray, family: np.ndarray) -> None:
-            keep = wanted[family]
-            taken = batch.take(pa.array(rows[keep]))
-            columns = [taken[field.name].cast(field.type) for field in PACKED_SCHEMA]
-            panels.write(pa.record_batch([pa.array(family[keep]), *columns], schema=schema))
+            order, starts = ordered(part_of[family], PANEL_PARTS)
+            order = order[: starts[-1]]
+            taken = batch.take(pa.array(rows[order]))
+            columns = [taken[field.name].cast(field.type) for field in fields]
+            panels.write(pa.record_batch([pa.array(family[order]), *columns], schema=schema), starts)
 
-        self._assigned(families, PACKED_SCHEMA.names, take)
+        self._assigned(families, [field.name for field in fields], take)
         panels.close()
         self._view("collected", panels.files)
+        for file in self._trace_files:
+            file.unlink()
 
     def calls_of(self, accounts: list[int]) -> dict[int, int]:
         """Return how many calls each account made in the whole log."""

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from stillwatch.campaign.families import Families
+from stillwatch.engines.ahead import one_ahead
 from stillwatch.engines.blocks import Blocks
 from stillwatch.engines.contract import Engine
 from stillwatch.engines.embedded import as_numpy
 from stillwatch.engines.panels import EVENT_COLUMNS, PANEL_COLUMNS, Core, FamilyRows, build_panel, closest
-from stillwatch.engines.shingles import shingle_rows
+from stillwatch.engines.shingles import PACKED, shingle_rows
 from stillwatch.engines.signatures import Carriers, Signature, most_carried
 from stillwatch.signals.contract import Panel, Population
 
 PANEL_CALLS_MAX = 400_000
-"""Calls of one panel in memory (about 200 MB with what is made of them). Beyond it a share of the items is tested, all
-their calls together, which thins honest and dealt-out counts alike."""
+"""Calls of one panel in memory (about 200 MB with what is made of them, and as much for the panel that is made ahead).
+Beyond it a share of the items is tested, all their calls together, which thins honest and dealt-out counts alike."""
+
+ORDERED_CALLS_MAX = 500_000
+"""Calls that are put in order in one go: 130 MB, held twice meanwhile, which DuckDB does not have to spill."""
 
 THINNING = 1_000_003
 """Items are kept by their key modulo this prime: a grain of one in a million."""
@@ -53,13 +57,19 @@ class FamilyFile:
             assert batch is not None
             yield batch.slice(first, count)
 
-    def table(self, family: int) -> pa.Table:
+    def rows(self, family: int) -> pa.RecordBatch:
         """Return a family's rows in their order."""
-        return pa.Table.from_batches(list(self.batches(family)), self._file.schema)
+        return whole(self.batches(family), self._file.schema)
 
     def numpy(self, family: int) -> dict[str, np.ndarray]:
         """Return the columns of a family's rows."""
-        return as_numpy(self.table(family))
+        return as_numpy(pa.Table.from_batches([self.rows(family)]))
+
+
+def whole(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows in one piece, which is not copied where it comes in one."""
+    parts = list(batches) or [pa.RecordBatch.from_pylist([], schema)]
+    return parts[0] if len(parts) == 1 else pa.concat_batches(parts)
 
 
 class FamilyCalls:
@@ -84,11 +94,13 @@ class FamilyCalls:
     def panels(self, chosen: list[int]) -> Iterator[tuple[int, Panel]]:
         """Yield each chosen family with its calls, in the order given."""
         self._collect(chosen)
-        for family in chosen:
-            kept = self._kept_items([family])
-            found = self._rows(family, kept)
-            self._cores[family] = Core.of(found)
-            yield family, self._panel(family, self._cores[family].keep(found), kept)
+        yield from one_ahead((family, self._first_panel(family)) for family in chosen)
+
+    def _first_panel(self, family: int) -> Panel:
+        kept = self._kept_items([family])
+        found = self._rows(family, kept)
+        self._cores[family], rows = Core.kept_of(found)
+        return self._panel(family, rows, kept)
 
     def together(self, families: Sequence[int]) -> tuple[list[int], list[Panel]]:
         """Return panels of families that have had one, each call in the first of them that it carries the core of, and
@@ -102,8 +114,9 @@ class FamilyCalls:
         for family in families:
             rows = self._cores[family].keep(self._rows(family, kept))
             event = rows["event_key"].to_numpy()
-            rows = rows.filter(pa.array(~np.isin(event, seen)))
-            seen = np.union1d(seen, event)
+            fresh = ~np.isin(event, seen)
+            rows = rows.filter(pa.array(fresh))
+            seen = np.concatenate([seen, event[fresh]])
             if len(rows):
                 found.append(family)
                 panels.append(self._panel(family, rows, kept))
@@ -137,25 +150,36 @@ class FamilyCalls:
         self._engine.collect(self._families, chosen)
         sizes = self._engine.numpy("SELECT family, calls FROM panel_sizes")
         self._sizes = dict(zip(sizes["family"].tolist(), sizes["calls"].tolist(), strict=True))
-        self._held = self._file("held_values", "*", "kind, value, account_key")
-        self._members = self._file("family_members", "*", "account_key")
-        self._calls = self._file("panel_calls", ", ".join(COLUMNS), "account_key, time_us, event_key")
+        every = [(min(chosen, default=0), max(chosen, default=0))]
+        self._held = self._file("held_values", "*", "kind, value, account_key", every)
+        self._members = self._file("family_members", "*", "account_key", every)
+        order = "account_key, time_us, event_key"
+        self._calls = self._file("panel_calls", ", ".join(COLUMNS), order, stretches(self._sizes) or every)
 
-    def _file(self, name: str, columns: str, order: str) -> FamilyFile:
-        rows = self._engine.batches(f"SELECT {columns} FROM {name} ORDER BY family, {order}")
-        return FamilyFile(self._engine.place(f"{name}.arrow"), rows)
+    def _file(self, name: str, columns: str, order: str, families: list[tuple[int, int]]) -> FamilyFile:
+        """Put a table's rows in order, a stretch of the families at a time."""
+        asked = [
+            f"SELECT {columns} FROM {name} WHERE family BETWEEN {first} AND {last} ORDER BY family, {order}"
+            for first, last in families
+        ]
+        found = self._engine.batches(f"{asked[0]} LIMIT 0").schema
+        # Cast once as they are written, they are not cast whenever they are read.
+        schema = pa.schema([pa.field(each.name, PACKED) if each.type == pa.binary() else each for each in found])
+        rows = (batch.cast(schema) for one in asked for batch in self._engine.batches(one))
+        return FamilyFile(self._engine.place(f"{name}.arrow"), pa.RecordBatchReader.from_batches(schema, rows))
 
-    def _rows(self, family: int, kept: int) -> pa.Table:
+    def _rows(self, family: int, kept: int) -> pa.RecordBatch:
         """Return a family's calls by account and time, of a share of its items."""
         if kept == THINNING:
-            return self._calls.table(family)
+            return self._calls.rows(family)
         share = np.uint64(kept)
-        return pa.Table.from_batches(
+        parts = [
             batch.filter(pa.array(batch["item_key"].to_numpy() % np.uint64(THINNING) < share))
             for batch in self._calls.batches(family)
-        )
+        ]
+        return whole(parts, parts[0].schema)
 
-    def _panel(self, family: int, calls: pa.Table, kept: int) -> Panel:
+    def _panel(self, family: int, calls: pa.RecordBatch, kept: int) -> Panel:
         rows = FamilyRows(
             self._families.name(family),
             calls,
@@ -181,6 +205,20 @@ class FamilyCalls:
         rows = {name: found[name].to_numpy() for name in found.column_names}
         self._carriers[family] = Carriers.of(rows["account_key"])
         return rows
+
+
+def stretches(sizes: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the first and the last family of stretches of ORDERED_CALLS_MAX calls at most, or of one family."""
+    found: list[tuple[int, int]] = []
+    calls = 0
+    for family in sorted(sizes):
+        calls += sizes[family]
+        if found and calls <= ORDERED_CALLS_MAX:
+            found[-1] = (found[-1][0], family)
+        else:
+            found.append((family, family))
+            calls = sizes[family]
+    return found
 
 
 def share_of(count: int) -> int:

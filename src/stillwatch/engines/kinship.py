@@ -10,6 +10,7 @@ from stillwatch.campaign.conclusion import Tested
 from stillwatch.campaign.kin import kindred, links
 from stillwatch.campaign.likeness import Likeness, alike
 from stillwatch.campaign.unions import Union, unite
+from stillwatch.engines.ahead import one_ahead
 from stillwatch.engines.family_calls import FamilyCalls
 from stillwatch.signals.contract import Panel
 
@@ -37,14 +38,13 @@ class Kinship:
         pair_alike = partial(_alike, likenesses, self.seed)
         groups, many = kindred(pools, linked, pair_alike)
         self.saturated.update(crowded | many)
-        found = []
-        for group in groups:
-            places = [leads[at] for at in group]
-            numbers, panels = self.calls.together([tested[at][0] for at in places])
-            if len(panels) > 1:
-                place_of = {tested[at][0]: at for at in places}
-                found.append(unite([place_of[number] for number in numbers], panels, self.filled))
-        return found
+        place_of = {tested[at][0]: at for at in leads}
+        kin = ([tested[leads[at]][0] for at in group] for group in groups)
+        return [
+            unite([place_of[number] for number in numbers], panels, self.filled)
+            for numbers, panels in one_ahead(self.calls.together(each) for each in kin)
+            if len(panels) > 1
+        ]
 
 
 def _alike(likenesses: Sequence[Likeness], seed: int, first: int, second: int) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 
 from stillwatch import trace
+from stillwatch.campaign.families import Families
 from stillwatch.engines.blocks import Blocks
+from stillwatch.engines.shingles import KnownShingles
+from stillwatch.kernels.sharing import assign_groups
 
 FAMILIES_PER_CALL_MAX = 8
 """A harness, a recipe, a template, an item, and as many common phrases: those a call carries most of are kept."""
@@ -25,6 +30,23 @@ MEMBER_SCHEMA = pa.schema(
 
 MEMBER_COLUMNS = ("event_key", "account_key", "time_us", "phrases", "flags", "item_key")
 """The columns of a trace that they are made of."""
+
+
+Assign = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, int]]
+
+
+def assigning(families: Families) -> Assign:
+    """Return what says which calls belong to which families, and how many calls to more than they keep.
+
+    Shapes:  shingles uint32[n, trace.SHINGLES] → rows int64[m], family int32[m].
+    """
+    needed, known = families.hits_needed(), KnownShingles.of(families.shingle)
+
+    def assign(shingles: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+        rows, family, over = assign_groups(*known.places(shingles), families.family, needed, FAMILIES_PER_CALL_MAX)
+        return rows, family, int(over)
+
+    return assign
 
 
 def member_rows(

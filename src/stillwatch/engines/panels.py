@@ -56,9 +56,10 @@ class Core:
     hits_needed: int
 
     @staticmethod
-    def of(rows: pa.Table) -> Core:
-        """Return the core of a family's calls (their column `shingles`)."""
-        return Core(*core_shingles(shingle_rows(rows)))
+    def kept_of(rows: pa.RecordBatch) -> tuple[Core, pa.RecordBatch]:
+        """Return the core of a family's calls (their column `shingles`), and the calls that carry it."""
+        shingle, hits, needed = core_shingles(shingle_rows(rows))
+        return Core(shingle, needed), rows.filter(pa.array(hits >= needed))
 
     def hits(self, rows: pa.RecordBatch | pa.Table) -> np.ndarray:
         """Return how many of the core's shingles each call carries: int64[n]."""
@@ -96,7 +97,7 @@ class FamilyRows:
     """
 
     name: str
-    calls: pa.Table
+    calls: pa.RecordBatch
     kept: float
     members: dict[str, np.ndarray]
     held: dict[str, np.ndarray]
@@ -105,8 +106,9 @@ class FamilyRows:
 def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, available: frozenset[str]) -> Panel:
     """Return the panel of one family; accounts without a core call are not in it."""
     column = {name: rows.calls[name].to_numpy() for name in PANEL_COLUMNS if name != "shingles"}
-    accounts, index = np.unique(column["account_key"], return_inverse=True)
-    account = index.astype(np.int64)
+    begins = np.ones(len(column["account_key"]), dtype=bool)
+    begins[1:] = column["account_key"][1:] != column["account_key"][:-1]
+    accounts, account = column["account_key"][begins], np.cumsum(begins) - 1
     place = np.searchsorted(rows.members["account_key"], accounts)
     tested = blocks.tested(column["time_us"]).astype(bool)
     newest = np.ascontiguousarray(shingle_rows(rows.calls)[:, trace.INPUT_PLACES])
@@ -155,11 +157,13 @@ def build_panel(rows: FamilyRows, population: Population, blocks: Blocks, availa
 
 def _shared_values(held: dict[str, np.ndarray], accounts: np.ndarray) -> tuple[SharedValues, ...]:
     shared = []
+    place = np.minimum(np.searchsorted(accounts, held["account_key"]), len(accounts) - 1)
+    inside = accounts[place] == held["account_key"]
     for number, kind in enumerate(IDENTITY_KINDS):
-        of_kind = (held["kind"] == number) & np.isin(held["account_key"], accounts)
+        of_kind = (held["kind"] == number) & inside
         if of_kind.any():
             value, first, index = np.unique(held["value"][of_kind], return_index=True, return_inverse=True)
-            holder = np.searchsorted(accounts, held["account_key"][of_kind])
+            holder = place[of_kind]
             degree = held["degree"][of_kind][first]
             shared.append(SharedValues(kind, value.astype(np.uint64), degree, index.astype(np.int64), holder))
     return tuple(shared)

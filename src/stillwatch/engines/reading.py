@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 from stillwatch import trace
 from stillwatch.adapters import choice
 from stillwatch.adapters.contract import Adapter, LogFile, Rejection
-from stillwatch.engines.contract import Progress, RunRequest
+from stillwatch.engines.ahead import one_ahead
+from stillwatch.engines.contract import SHOWN_COLUMNS, Progress, RunRequest
 from stillwatch.engines.parts import CODEC, PartFiles
 from stillwatch.engines.shingles import PACKED_SCHEMA, packed, shingle_rows
 from stillwatch.errors import Error
@@ -105,7 +106,7 @@ class Meter:
 
 @dataclass(slots=True)
 class ReadFacts:
-    """What the reading stage learnt about the log, and what it was asked."""
+    """What the reading stage learnt about the log, and what it was asked; `spotless` says that nothing was rejected."""
 
     request: RunRequest
     adapter: Adapter
@@ -114,6 +115,7 @@ class ReadFacts:
     table: np.ndarray
     rows: int = 0
     filled: set[str] = field(default_factory=set)
+    spotless: bool = False
 
     def hand_over(self) -> np.ndarray:
         """Return the table and keep it no longer: who needs it last gives its memory back."""
@@ -129,10 +131,14 @@ class ReadFacts:
         return True
 
     def again(self, sources: frozenset[int], events: np.ndarray, times_us: np.ndarray) -> Iterator[pa.RecordBatch]:
-        """Read the files again that hold flagged calls; what was rejected before is passed over in silence."""
+        """Read the files again that hold flagged calls; what was rejected before is passed over in silence.
+
+        A record can be rejected for any of its columns: they are left unread where none was.
+        """
+        settings = replace(self.request.read, columns=SHOWN_COLUMNS) if self.spotless else self.request.read
         for source, file in enumerate(self.files):
             if source in sources:
-                yield from self.adapter.read(file, self.request.read, lambda rejection: None)
+                yield from one_ahead(self.adapter.read(file, settings, lambda rejection: None))
 
     def account_rows(self, given: Path) -> set[str]:
         """Logs bring no facts of accounts of their own."""
@@ -191,6 +197,7 @@ def read_log(
             done.result()
     writer.close()
     enough(facts, rejections)
+    facts.spotless = not rejections.counts
     return facts
 
 

@@ -107,16 +107,21 @@ def _matches(
     keys = TraceKeys.derive(read.request.key).identifiers
     if not len(flagged.event):
         return
+    moments = np.unique(flagged.time_us)
     for batch in engine.flagged_events(read, flagged):
-        event = pseudonyms(batch["event_id"], keys)
+        time_us = batch["time"].cast(pa.int64()).to_numpy()
+        moment = np.minimum(np.searchsorted(moments, time_us), len(moments) - 1)
+        rows = np.flatnonzero(moments[moment] == time_us)
+        event = pseudonyms(batch["event_id"].take(pa.array(rows)), keys)
         place = np.minimum(np.searchsorted(flagged.event, event), len(flagged.event) - 1)
-        same = (flagged.event[place] == event) & (flagged.time_us[place] == batch["time"].cast(pa.int64()).to_numpy())
-        rows = np.flatnonzero(same)
-        rows = rows[pseudonyms(batch["account_id"].take(pa.array(rows)), keys) == flagged.account[place[rows]]]
+        same = (flagged.event[place] == event) & (flagged.time_us[place] == time_us[rows])
+        rows, place = rows[same], place[same]
+        same = pseudonyms(batch["account_id"].take(pa.array(rows)), keys) == flagged.account[place]
+        rows, place = rows[same], place[same]
         # Repeats of one call, in this batch or an earlier one, are looked at once.
-        first = np.unique(place[rows], return_index=True)[1]
-        rows = rows[np.sort(first)]
-        rows = rows[~met[place[rows]]]
-        met[place[rows]] = True
+        first = np.sort(np.unique(place, return_index=True)[1])
+        first = first[~met[place[first]]]
+        rows, place = rows[first], place[first]
+        met[place] = True
         if len(rows):
-            yield batch, rows, place[rows]
+            yield batch, rows, place

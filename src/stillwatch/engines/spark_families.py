@@ -12,11 +12,10 @@ from stillwatch import trace
 from stillwatch.campaign.families import Families
 from stillwatch.engines.blocks import Blocks
 from stillwatch.engines.contract import OnCalls
-from stillwatch.engines.members import FAMILIES_PER_CALL_MAX, MEMBER_SCHEMA, member_rows
+from stillwatch.engines.members import MEMBER_SCHEMA, assigning, member_rows
 from stillwatch.engines.panels import EVENT_COLUMNS
 from stillwatch.engines.shingles import shingle_rows
 from stillwatch.engines.spark_rows import from_spark, spark_schema, to_spark
-from stillwatch.kernels.sharing import assign_groups, directory
 
 NO_FAMILY = -1
 """The family of a row of MEMBERS that says, as its item, how many calls of a task were in more families."""
@@ -83,12 +82,10 @@ class OnPanelCalls:
 
 def _assigned(families: Families, batches: Batches) -> Iterator[tuple[pa.RecordBatch, np.ndarray, np.ndarray, int]]:
     """Yield each batch as traces, its rows that belong to families, their families, and how many rows had too many."""
-    starts, needed = directory(families.shingle), families.hits_needed()
+    assign = assigning(families)
     for batch in batches:
         traces = from_spark(batch, trace.TRACE_SCHEMA)
-        found = assign_groups(
-            shingle_rows(traces), families.shingle, starts, families.family, needed, FAMILIES_PER_CALL_MAX
-        )
+        found = assign(shingle_rows(traces))
         yield traces, *found
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from stillwatch.engines.shingles import SECOND_SLOTS
 from stillwatch.engines.spark_rows import numbers, shingles_of
-from stillwatch.kernels.sharing import TABLE_BITS, hold, keep_shared_slots, shared_places
+from stillwatch.kernels.sharing import SLOT_SHIFT, TABLE_BITS, hold, keep_shared_slots, shared_places, slots_of
 from stillwatch.kernels.sifting import (
     account_codes,
     fold,
@@ -115,14 +115,14 @@ class Hold:
     accounts_min: int
 
     def run(self, batches: Batches) -> Batches:
-        table = slot_table(self.values)
+        slots = slots_of(self.values, SLOT_SHIFT)
         rows = 2 << len(self.values).bit_length()
         shingle = np.zeros(rows, dtype=np.uint32)
         holders = np.zeros((rows, self.accounts_min), dtype=np.uint64)
         held = np.zeros(rows, dtype=np.uint8)
         minima = np.full((rows, WITNESSES), ~np.uint64(0))
         for batch in batches:
-            at, values = shared_places(shingles_of(batch["shingles"]), table)
+            at, values = shared_places(shingles_of(batch["shingles"]), slots)
             known = self.values[np.minimum(np.searchsorted(self.values, values), len(self.values) - 1)] == values
             accounts, events = _unsigned(batch["account_key"]), _unsigned(batch["event_key"])
             hold(values[known], at[known], accounts, events, shingle, holders, held, minima)
@@ -156,13 +156,6 @@ class MergeHeld:
             )
             columns = [pa.array(shared.view(np.int32)), _rows_of_bytes(witnesses)]
             yield pa.RecordBatch.from_arrays(columns, schema=SHARED)
-
-
-def slot_table(values: np.ndarray) -> np.ndarray:
-    """Return a table for `sharing.shared_places`: 1 in the slots of these values."""
-    table = np.zeros(1 << TABLE_BITS, dtype=np.uint8)
-    table[values >> np.uint32(32 - TABLE_BITS)] = 1
-    return table
 
 
 def values_in(found: pa.Table) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stillwatch import __version__
 from stillwatch.errors import Error
-from stillwatch.gate.contract import Meter, Policy
+from stillwatch.gate.contract import Meter, Policy, Snapshot
 from stillwatch.gate.exchange import Door
 from stillwatch.gate.forward_auth import ForwardAuth
 from stillwatch.gate.guardrail import Guardrail
@@ -36,7 +36,6 @@ class PolicyKeeper:
     """Holds the policy in force; one that cannot be read leaves the last good one in its place."""
 
     read: Callable[[int], Policy]
-    meter: Meter
     policy: Policy
 
     def current(self) -> Policy:
@@ -44,12 +43,8 @@ class PolicyKeeper:
         return self.policy
 
     def refresh(self, now_us: int) -> bool:
-        """Read the policy again; return whether it could be."""
-        try:
-            self.policy = self.read(now_us)
-        except Error as error:
-            self.meter.alarm(error.ident)
-            return False
+        """Read the policy again. Raises Error where it cannot be."""
+        self.policy = self.read(now_us)
         return True
 
 
@@ -104,7 +99,7 @@ class Assembly:
         snapshot = self.parts.keeper.current()
         return {
             "snapshot": snapshot.ident if snapshot else None,
-            "snapshot_sequence": _number(snapshot, "sequence"),
+            "snapshot_sequence": _said(snapshot, "sequence"),
             "snapshot_age_seconds": self._snapshot_age(),
             "policy": self.policy.current().ident,
             "version": __version__,
@@ -118,8 +113,8 @@ class Assembly:
 
     async def reload(self) -> dict[str, object]:
         """Read policy and snapshot again, calls going on meanwhile; what is bad leaves the last good one in force."""
-        read = await asyncio.to_thread(self.policy.refresh, self.now_us())
-        await asyncio.to_thread(self.parts.keeper.refresh, self.now_us())
+        read = await asyncio.to_thread(self._refresh, self.policy.refresh)
+        await asyncio.to_thread(self._refresh, self.parts.keeper.refresh)
         self.told.teller.say("info", "reloaded", policy=self.policy.current().ident)
         return {**self.facts(), "policy_read": read}
 
@@ -131,6 +126,9 @@ class Assembly:
         self.told.metrics.show("open_requests", "Requests being answered", lambda: public_app.open_count)
         tasks = [asyncio.create_task(self._refreshed())]
         tasks += [asyncio.ensure_future(each(self.gate)) for each in self.parts.background]
+        for task in tasks:
+            # None of them ends by itself: one that does has failed, and its error ends the gate.
+            task.add_done_callback(lambda _: self.running.stop.set())
         (host, port), (_, admin_port) = public.getsockname()[:2], admin.getsockname()[:2]
         self.told.teller.say("info", "listening", address=f"{host}:{port}", port=admin_port, version=__version__)
         try:
@@ -138,16 +136,18 @@ class Assembly:
                 (public_app, public),
                 (self.admin(), admin),
                 self.running,
-                self.settings.limits.drain_seconds,
+                self.settings.limits,
                 self.reload,
-                self.settings.limits.read_seconds,
             )
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
             await self.close()
             self.told.teller.say("info", "stopped")
+        for each in ended:
+            if isinstance(each, Exception):
+                raise each
 
     async def close(self) -> None:
         """Hand in what is open and close every part."""
@@ -163,26 +163,34 @@ class Assembly:
         """Look for a newer snapshot every few seconds, in a thread: to verify one takes longer than a call may."""
         while True:
             await asyncio.sleep(self.settings.snapshot.refresh_seconds)
-            if await asyncio.to_thread(self.parts.keeper.refresh, self.now_us()):
+            if await asyncio.to_thread(self._refresh, self.parts.keeper.refresh):
                 snapshot = self.parts.keeper.current()
                 self.told.teller.say("info", "snapshot-in-force", snapshot=snapshot.ident if snapshot else "")
 
+    def _refresh(self, refresh: Callable[[int], bool]) -> bool:
+        """Look for something newer; whatever is wrong with it is an alarm, and what was in force stays."""
+        try:
+            return refresh(self.now_us())
+        except Error as error:
+            self.told.meter.alarm(error.ident)
+        except Exception:  # noqa: BLE001  # calls go on with what is in force
+            self.told.meter.alarm("refresh-failed")
+        return False
+
     def _snapshot_age(self) -> float:
-        created = _number(self.parts.keeper.current(), "created_us")
+        created = _said(self.parts.keeper.current(), "created_us")
         return round((self.now_us() - created) / US, 1) if created >= 0 else -1.0
 
     def show(self) -> None:
         """Show in the metrics what is in force."""
         metrics, keeper = self.told.metrics, self.parts.keeper
         metrics.show(
-            "snapshot_sequence", "Sequence of the snapshot in force", lambda: _number(keeper.current(), "sequence")
+            "snapshot_sequence", "Sequence of the snapshot in force", lambda: _said(keeper.current(), "sequence")
         )
         metrics.show("snapshot_age_seconds", "Age of the snapshot in force, -1 without one", self._snapshot_age)
         figures = getattr(self.parts.state, "figures", None)
         if figures is not None:
-            metrics.show_figures(
-                "state", "The shared state: calls that found it away, notes dropped, away now", figures
-            )
+            metrics.show_figures("state", "What the state counts of itself", figures)
 
 
 def told_by(settings: GateSettings, write: Callable[[str], object], now_us: Callable[[], int]) -> Told:
@@ -203,7 +211,7 @@ def put_together(settings: GateSettings, parts: Parts, told: Told, now_us: Calla
 
     Raises:  what reading the policy raises; a gate does not start without one.
     """
-    policy = PolicyKeeper(parts.read_policy, told.meter, parts.read_policy(now_us()))
+    policy = PolicyKeeper(parts.read_policy, parts.read_policy(now_us()))
     gate = Gate(parts.keeper.current, policy.current, parts.state, told.meter, parts.key_of_block, parts.capture)
     parts.keeper.refresh(now_us())
     assembly = Assembly(settings, parts, gate, policy, told, tuple(_doors(settings, gate, parts, now_us)), now_us)
@@ -248,8 +256,9 @@ def _token(settings: GateSettings, file: str | None) -> bytes | None:
     return None if file is None else read_token(settings.path(file))
 
 
-def _number(holder: object, name: str) -> int:
-    value = getattr(holder, name, -1)
+def _said(snapshot: Snapshot | None, name: str) -> int:
+    """Return a number of a snapshot's head, -1 without one."""
+    value = getattr(getattr(snapshot, "head", None), name, -1)
     return value if isinstance(value, int) else -1
 
 

@@ -48,11 +48,13 @@ class ConditionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One compiled condition. `names` are the facts that it speaks of."""
+    """One compiled condition. `names` are the facts that it speaks of, `bare` the one that it merely names."""
 
     text: str
     names: frozenset[str]
     compiled: Any
+    bare: str = ""
+    is_negated: bool = False
 
     @property
     def needs_state(self) -> bool:
@@ -62,8 +64,10 @@ class Condition:
     def holds(self, facts: Mapping[str, object]) -> bool:
         """Evaluate it over facts by name. Raises ConditionError where CEL gives no answer (a division by zero).
 
-        Cost:    some 3 µs, and 10 µs for a regular expression.
+        Cost:    some 3 µs, and 10 µs for a regular expression; a tenth where it is one fact, or the contrary of one.
         """
+        if self.bare:
+            return bool(facts[self.bare]) is not self.is_negated
         try:
             # Handing over every fact would take longer than evaluating.
             answer = self.compiled.eval(data={name: facts[name] for name in self.names}).value()
@@ -96,12 +100,12 @@ class Compiler:
 
     def compile(self, text: str) -> Condition:
         """Compile and check one condition. Raises ConditionError, which says what is wrong and where."""
-        bare = _STRING.sub("''", text)
+        plain = _STRING.sub("''", text)
         if len(text) > CONDITION_CHARS_MAX:
             raise ConditionError(f"it has more than {CONDITION_CHARS_MAX:,} characters")
         if "\0" in text or (not text.isprintable() and not text.replace("\n", "").isprintable()):
             raise ConditionError("it has control characters")
-        if _MACRO.search(bare):
+        if _MACRO.search(plain):
             raise ConditionError("macros are not allowed: a fact is one value")
         try:
             compiled = self._environment.compile(text)
@@ -109,8 +113,10 @@ class Compiler:
             raise ConditionError(_first_line(str(error))) from error
         if compiled.return_type() != self._bool:
             raise ConditionError(f"it is not true or false, but of type {compiled.return_type().name()}")
-        names = frozenset(_WORD.findall(bare)) & frozenset(NAMES)
-        return Condition(text, names, compiled)
+        names = frozenset(_WORD.findall(plain)) & frozenset(NAMES)
+        one = re.fullmatch(r"\s*(!?)\s*(\w+)\s*", text)
+        bare = one[2] if one and one[2] in names else ""
+        return Condition(text, names, compiled, bare, bool(one and one[1]))
 
 
 def literals(text: str) -> tuple[list[int], list[str]]:

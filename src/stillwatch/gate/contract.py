@@ -107,6 +107,8 @@ class Observed:
     cluster_calls_hour: int = 0
     cluster_tokens_hour: int = 0
     cluster_accounts_hour: int = 0
+    account_input_tokens_hour: int = 0
+    cluster_input_tokens_hour: int = 0
     foreign_block: bool = False
     failover: bool = False
     grant_calls: int = 0
@@ -114,8 +116,6 @@ class Observed:
     acted_accounts_hour: int = 0
     acted_verified_hour: int = 0
     acted_already: bool = False
-    account_input_tokens_hour: int = 0
-    cluster_input_tokens_hour: int = 0
 
 
 @dataclass(frozen=True, slots=True)

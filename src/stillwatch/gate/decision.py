@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from operator import index
+from typing import Any
 
 from stillwatch.gate.contract import (
     HOUR_US,
@@ -62,46 +65,56 @@ def tier_of(recognition: Recognition) -> Tier:
     return recognition.tier
 
 
+@dataclass(frozen=True, slots=True)
+class At:
+    """One call with everything known of it."""
+
+    call: Call
+    recognition: Recognition
+    observed: Observed
+    tier: Tier
+
+    def account_spent(self, cap: Cap, cost: Cost) -> bool:
+        """Tell whether the account used up its budget, or whether that cannot be known."""
+        seen = self.observed
+        if cap.account is None:
+            return False
+        spent = cost.output * seen.account_tokens_hour + cost.input * seen.account_input_tokens_hour
+        return not seen.available or _is_over(
+            seen.account_calls_hour, cap.account.calls_per_hour, spent, cap.account.cost_per_hour
+        )
+
+    def cluster_spent(self, cap: Cap, cost: Cost) -> bool:
+        """Tell whether the campaign used up its budget, or whether that cannot be known."""
+        seen = self.observed
+        if cap.cluster is None or not self.recognition.campaign_id:
+            return False
+        spent = cost.output * seen.cluster_tokens_hour + cost.input * seen.cluster_input_tokens_hour
+        return not seen.available or _is_over(
+            seen.cluster_calls_hour, cap.cluster.calls_per_hour, spent, cap.cluster.cost_per_hour
+        )
+
+
 def facts_of(call: Call, recognition: Recognition, observed: Observed) -> Facts:
-    """Return what conditions can speak of.
+    """Return what conditions can speak of, all of it.
 
     Of the families of evidence, content is a signature that the call carries, infrastructure a rare value of the
     campaign, provenance a reasoning block that somebody else was issued, lifecycle an account that is new just after
     its campaign was refused or closed elsewhere.
     """
-    tier = tier_of(recognition)
-    failover = _is_failover(call, recognition, observed)
-    evidence = bool(recognition.signature) + (recognition.infrastructure > 0) + observed.foreign_block + failover
-    return Facts(
-        tier=tier,
-        campaign_id=recognition.campaign_id,
-        verified=recognition.verified,
-        signature=recognition.signature,
-        signature_hits=_whole(recognition.signature_hits, 0),
-        outside_accounts=_whole(recognition.outside_accounts, 0),
-        infrastructure=_whole(recognition.infrastructure, 0),
-        foreign_block=observed.foreign_block,
-        failover=failover,
-        evidence_families=max(evidence, FAMILIES_MIN) if tier in NAMED else evidence,
-        account_age_hours=_age_hours(call, observed),
-        account_calls_hour=_whole(observed.account_calls_hour, 0),
-        account_calls_day=_whole(observed.account_calls_day, 0),
-        account_tokens_hour=_whole(observed.account_tokens_hour, 0),
-        cluster_calls_hour=_whole(observed.cluster_calls_hour, 0),
-        cluster_tokens_hour=_whole(observed.cluster_tokens_hour, 0),
-        cluster_accounts_hour=_whole(observed.cluster_accounts_hour, 0),
-        state_available=observed.available,
-        model=_word(call.request_model),
-        access_path=_word(call.access_path),
-        operation=_word(call.operation),
-        stream=bool(call.stream),
-        tools=bool(call.tool_names),
-        logprobs=bool(call.logprobs),
-        max_tokens=_whole(call.max_tokens, -1),
-        choice_count=_whole(call.choice_count, -1),
-        reasoning_level=_word(call.reasoning_level),
-        turn_index=_whole(call.turn_index, 0),
-    )
+    at = At(call, recognition, observed, tier_of(recognition))
+    return Facts(**{name: fact(at) for name, fact in FACTS.items()})
+
+
+class Known(dict[str, Any]):
+    """The facts of one call by name, each found out when it is first asked for: most rules ask for two or three."""
+
+    def __init__(self, at: At) -> None:
+        self._at = at
+
+    def __missing__(self, name: str) -> Any:
+        value = self[name] = FACTS[name](self._at)
+        return value
 
 
 def has_volume(recognition: Recognition, observed: Observed) -> bool:
@@ -234,39 +247,10 @@ class Taker:
         return base64.b32encode(digest).decode().lower()
 
     def _digest(self, purpose: bytes, at: At | None) -> int:
-        what = f"{at.recognition.account_key} {at.call.time_us} {at.call.account_id}".encode() if at else b""
-        digest = hashlib.blake2b(what, digest_size=10, key=self.key[:64], person=purpose)
+        what = f"{at.recognition.account_key} {at.call.time_us} {at.call.account_id}" if at else ""
+        data = what.encode(errors="surrogatepass")
+        digest = hashlib.blake2b(data, digest_size=10, key=self.key[:64], person=purpose)
         return int.from_bytes(digest.digest(), "big")
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """One call with everything known of it."""
-
-    call: Call
-    recognition: Recognition
-    observed: Observed
-    tier: Tier
-
-    def account_spent(self, cap: Cap, cost: Cost) -> bool:
-        """Tell whether the account used up its budget, or whether that cannot be known."""
-        seen = self.observed
-        if cap.account is None:
-            return False
-        spent = cost.output * seen.account_tokens_hour + cost.input * seen.account_input_tokens_hour
-        return not seen.available or _is_over(
-            seen.account_calls_hour, cap.account.calls_per_hour, spent, cap.account.cost_per_hour
-        )
-
-    def cluster_spent(self, cap: Cap, cost: Cost) -> bool:
-        """Tell whether the campaign used up its budget, or whether that cannot be known."""
-        seen = self.observed
-        if cap.cluster is None or not self.recognition.campaign_id:
-            return False
-        spent = cost.output * seen.cluster_tokens_hour + cost.input * seen.cluster_input_tokens_hour
-        return not seen.available or _is_over(
-            seen.cluster_calls_hour, cap.cluster.calls_per_hour, spent, cap.cluster.cost_per_hour
-        )
 
 
 def _is_over(calls: int, calls_max: int | None, spent: float, spent_max: int | None) -> bool:
@@ -287,9 +271,12 @@ def _age_hours(call: Call, observed: Observed) -> int:
 
 def _whole(value: object, absent: int) -> int:
     """Return a whole number that 64 bits hold; whatever else a caller sent is as if it were absent."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if isinstance(value, bool):
         return absent
-    return min(max(value, absent), WHOLE_MAX)
+    try:
+        return min(max(index(value), absent), WHOLE_MAX)  # type: ignore[arg-type]  # what is no number is caught
+    except TypeError:
+        return absent
 
 
 def _word(text: object) -> str:
@@ -300,3 +287,43 @@ def _word(text: object) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(each if each.isprintable() else "\ufffd" for each in text)
+
+
+def _evidence_families(at: At) -> int:
+    who = at.recognition
+    failover = _is_failover(at.call, who, at.observed)
+    evidence = bool(who.signature) + bool(who.infrastructure > 0) + bool(at.observed.foreign_block) + failover
+    return max(evidence, FAMILIES_MIN) if at.tier in NAMED else evidence
+
+
+FACTS: Mapping[str, Callable[[At], Any]] = {
+    "tier": lambda at: at.tier,
+    "campaign_id": lambda at: at.recognition.campaign_id,
+    "verified": lambda at: bool(at.recognition.verified),
+    "signature": lambda at: at.recognition.signature,
+    "signature_hits": lambda at: _whole(at.recognition.signature_hits, 0),
+    "outside_accounts": lambda at: _whole(at.recognition.outside_accounts, 0),
+    "infrastructure": lambda at: _whole(at.recognition.infrastructure, 0),
+    "foreign_block": lambda at: bool(at.observed.foreign_block),
+    "failover": lambda at: _is_failover(at.call, at.recognition, at.observed),
+    "evidence_families": _evidence_families,
+    "account_age_hours": lambda at: _age_hours(at.call, at.observed),
+    "account_calls_hour": lambda at: _whole(at.observed.account_calls_hour, 0),
+    "account_calls_day": lambda at: _whole(at.observed.account_calls_day, 0),
+    "account_tokens_hour": lambda at: _whole(at.observed.account_tokens_hour, 0),
+    "cluster_calls_hour": lambda at: _whole(at.observed.cluster_calls_hour, 0),
+    "cluster_tokens_hour": lambda at: _whole(at.observed.cluster_tokens_hour, 0),
+    "cluster_accounts_hour": lambda at: _whole(at.observed.cluster_accounts_hour, 0),
+    "state_available": lambda at: bool(at.observed.available),
+    "model": lambda at: _word(at.call.request_model),
+    "access_path": lambda at: _word(at.call.access_path),
+    "operation": lambda at: _word(at.call.operation),
+    "stream": lambda at: bool(at.call.stream),
+    "tools": lambda at: bool(at.call.tool_names),
+    "logprobs": lambda at: bool(at.call.logprobs),
+    "max_tokens": lambda at: _whole(at.call.max_tokens, -1),
+    "choice_count": lambda at: _whole(at.call.choice_count, -1),
+    "reasoning_level": lambda at: _word(at.call.reasoning_level),
+    "turn_index": lambda at: _whole(at.call.turn_index, 0),
+}
+"""How each fact is found out."""

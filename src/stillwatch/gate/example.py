@@ -71,9 +71,14 @@ drain-seconds = 20
 # url = "https://models.example"
 # connect-seconds = 5.0
 # read-seconds = 600.0
-# other-paths = "pass"          # or "refuse": what is no model call goes nowhere
-# trust-forwarded = false       # true where a proxy of yours stands before the gate
-# reserved-headers = []         # headers that only your own edge writes
+# idle-seconds = 4.0
+# connections-max = 1000
+# On where another proxy of yours stands before the gate and writes X-Forwarded-*.
+# trust-forwarded = false
+# Headers that only your own edge writes: a caller's are dropped.
+# reserved = []
+# What becomes of a request that is no model call: it passes untouched, or is refused.
+# unknown = "pass"
 
 [envoy]
 host = "127.0.0.1"

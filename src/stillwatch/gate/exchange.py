@@ -28,7 +28,7 @@ class UnreadableError(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """One request as a door sees it: names of headers in lower case, of equal names the first that says anything.
 

@@ -62,12 +62,11 @@ class ForwardAuth:
         if call is None:
             return _answer(Decision(), convention)
         ticket = await self._gate.decide(call, DOOR)
-        refused = ticket.decision.is_refusal
-        # Nobody tells this door how a call ended.
-        await self._gate.replied(
-            replace(ticket, decision=_with_what_is_left(ticket.decision)),
-            Reply(status=status_of(ticket.decision)) if refused else Reply(),
-        )
+        # Nobody tells this door how a call ended, nor most often which model was asked: then no event can be kept.
+        if call.request_model:
+            status = status_of(ticket.decision) if ticket.decision.is_refusal else None
+            left = replace(ticket, decision=_with_what_is_left(ticket.decision))
+            await self._gate.replied(left, Reply(status=status))
         return _answer(ticket.decision, convention)
 
     def unanswered(self, decision: Decision) -> Answer:

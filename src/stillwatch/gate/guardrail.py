@@ -90,7 +90,9 @@ class Guardrail:
         if decision.is_refusal:
             await self._gate.replied(ticket, Reply(status=status_of(decision)))
             return _blocked(decision)
-        await self._tickets.keep(check.litellm_call_id or "", ticket)
+        # LiteLLM tells no tokens of a reply: only who captures wants to know that there was one.
+        if self._gate.capture is not None:
+            await self._tickets.keep(check.litellm_call_id or "", ticket)
         return Answer(PASS.status, PASS.body, PASS.headers, decision.delay_ms) if decision.delay_ms else PASS
 
     def unanswered(self, decision: Decision) -> Answer:

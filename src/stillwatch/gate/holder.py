@@ -42,7 +42,8 @@ class Holder:
         is put right: no-such-snapshot, snapshot-broken, snapshot-version, snapshot-cut, snapshot-forged,
         snapshot-untrusted, snapshot-other-key, snapshot-future, snapshot-expired, snapshot-old.
 
-        Cost:    one look at the file's status; where it changed, the file read from end to end.
+        Cost:    one look at the file's status; where it changed, the file read from end to end, a fifth of a second for
+                 a million accounts: ask from a thread of its own, never from one that answers calls.
         """
         before = self._held
         seen = _seen(self.path)

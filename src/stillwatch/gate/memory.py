@@ -19,6 +19,7 @@ from stillwatch.gate.remembering import (
     CLUSTER_ACCOUNTS_MAX,
     DAY_US,
     FAILOVER_WITHIN_US,
+    is_closed,
     turns,
 )
 
@@ -95,6 +96,7 @@ class MemoryState:
                 account_calls_hour=account.calls_hour,
                 account_calls_day=account.calls_day,
                 account_tokens_hour=account.tokens_hour,
+                account_input_tokens_hour=account.input_tokens_hour,
                 acted_accounts_hour=len(acted.accounts),
                 acted_verified_hour=acted.verified,
                 acted_already=recognition.account_key in acted.accounts,
@@ -107,8 +109,10 @@ class MemoryState:
             account_calls_hour=account.calls_hour,
             account_calls_day=account.calls_day,
             account_tokens_hour=account.tokens_hour,
+            account_input_tokens_hour=account.input_tokens_hour,
             cluster_calls_hour=cluster.calls,
             cluster_tokens_hour=cluster.tokens,
+            cluster_input_tokens_hour=cluster.input_tokens,
             cluster_accounts_hour=len(cluster.accounts),
             foreign_block=self._is_foreign(recognition),
             failover=self._is_failover(recognition, time_us),
@@ -124,10 +128,10 @@ class MemoryState:
         recognition = outcome.recognition
         if outcome.acted:
             self._act(recognition, outcome.call_time_us // HOUR_US)
-        if recognition.signature and outcome.decision.is_refusal:
+        if recognition.signature and is_closed(outcome.decision):
             self._refuse(recognition, outcome.call_time_us)
-        if outcome.output_tokens > 0:
-            self._spend(recognition, outcome.output_tokens)
+        if outcome.output_tokens > 0 or outcome.input_tokens > 0:
+            self._spend(recognition, max(0, outcome.output_tokens), max(0, outcome.input_tokens))
         if outcome.issued_block_keys:
             self._issue(recognition, outcome.issued_block_keys)
 
@@ -155,7 +159,8 @@ class MemoryState:
             if key:
                 self._accounts.put(key, account)
         if account.hour != hour and turns(account.hour, hour):
-            account.hour, account.calls_hour, account.tokens_hour = hour, 0, 0
+            account.hour, account.calls_hour = hour, 0
+            account.tokens_hour = account.input_tokens_hour = 0
         if account.day != day and turns(account.day, day):
             account.day, account.calls_day = day, 0
         if key:
@@ -221,13 +226,15 @@ class MemoryState:
                 refusals.before = refusals.last
             refusals.last = refusal
 
-    def _spend(self, recognition: Recognition, tokens: int) -> None:
+    def _spend(self, recognition: Recognition, tokens: int, input_tokens: int) -> None:
         account = self._accounts.entries.get(recognition.account_key)
         if account is not None:
             account.tokens_hour += tokens
+            account.input_tokens_hour += input_tokens
         cluster = self._clusters.entries.get(recognition.campaign_id)
         if cluster is not None:
             cluster.tokens += tokens
+            cluster.input_tokens += input_tokens
         volume = self._grants.entries.get(recognition.grant_id)
         if volume is not None:
             volume.output_tokens += tokens
@@ -257,6 +264,7 @@ class _Account:
     calls_hour: int = 0
     calls_day: int = 0
     tokens_hour: int = 0
+    input_tokens_hour: int = 0
 
 
 @dataclass(slots=True)
@@ -264,6 +272,7 @@ class _Cluster:
     hour: int
     calls: int = 0
     tokens: int = 0
+    input_tokens: int = 0
     accounts: set[int] = field(default_factory=set)
 
 

@@ -19,20 +19,20 @@ local function turns(window, this)  -- remembering.turns; a window that is not t
   return not window or tonumber(this) > tonumber(window) or tonumber(this) < tonumber(window) - 1
 end
 
-local first, calls_hour, tokens_hour, calls_day = time, 0, 0, 0
+local first, calls_hour, tokens_hour, input_hour, calls_day = time, 0, 0, 0, 0
 if account ~= '0' then
-  local of = redis.call('HMGET', KEYS[1], 'first', 'hour', 'day', 'tokens', 'calls_hour', 'calls_day')
-  calls_hour, calls_day, tokens_hour = (of[5] or 0) + 1, (of[6] or 0) + 1, of[4] or 0
+  local of = redis.call('HMGET', KEYS[1], 'first', 'hour', 'day', 'tokens', 'calls_hour', 'calls_day', 'input')
+  calls_hour, calls_day, tokens_hour, input_hour = (of[5] or 0) + 1, (of[6] or 0) + 1, of[4] or 0, of[7] or 0
   first = of[1] or time
   if turns(of[2], hour) then
-    of[2], calls_hour, tokens_hour = hour, 1, 0
+    of[2], calls_hour, tokens_hour, input_hour = hour, 1, 0, 0
   end
   if turns(of[3], day) then
     of[3], calls_day = day, 1
   end
   redis.call(
     'HSET', KEYS[1], 'first', first, 'hour', of[2], 'day', of[3], 'tokens', tokens_hour,
-    'calls_hour', calls_hour, 'calls_day', calls_day
+    'calls_hour', calls_hour, 'calls_day', calls_day, 'input', input_hour
   )
   redis.call('EXPIRE', KEYS[1], %ACCOUNT_KEPT_S%)
   if tonumber(first) > now then
@@ -40,15 +40,15 @@ if account ~= '0' then
   end
 end
 
-local cluster_calls, cluster_tokens, cluster_accounts = 0, 0, 0
+local cluster_calls, cluster_tokens, cluster_input, cluster_accounts = 0, 0, 0, 0
 if clustered == '1' then
   local cluster, accounts = take(), take()
-  local of = redis.call('HMGET', cluster, 'hour', 'tokens')
+  local of = redis.call('HMGET', cluster, 'hour', 'tokens', 'input')
   if turns(of[1], hour) then
-    redis.call('HSET', cluster, 'hour', hour, 'calls', 0, 'tokens', 0)
+    redis.call('HSET', cluster, 'hour', hour, 'calls', 0, 'tokens', 0, 'input', 0)
     redis.call('DEL', accounts)
   else
-    cluster_tokens = of[2]
+    cluster_tokens, cluster_input = of[2], of[3]
   end
   cluster_calls = redis.call('HINCRBY', cluster, 'calls', 1)
   cluster_accounts = redis.call('SCARD', accounts)
@@ -103,5 +103,5 @@ end
 
 return table.concat({
   first, calls_hour, calls_day, tokens_hour, cluster_calls, cluster_tokens, cluster_accounts, foreign, failover,
-  grant_calls, grant_tokens, acted_accounts, acted_verified, acted_already,
+  grant_calls, grant_tokens, acted_accounts, acted_verified, acted_already, input_hour, cluster_input,
 }, ' ')

@@ -155,15 +155,17 @@ def _proxy(settings: GateSettings, identity: Any) -> tuple[Callable[[Gate], App]
     from stillwatch.gate.receiving import Bounds
     from stillwatch.gate.upstream import Upstream
 
-    given, limits = settings.upstream, settings.limits
-    assert given is not None
+    place, limits = settings.upstream, settings.limits
+    assert place is not None
     upstream = Upstream(
         UpstreamSettings(
-            given.url,
-            given.connect_seconds,
-            given.read_seconds,
-            trust_forwarded=given.trust_forwarded,
-            reserved=given.reserved_headers,
+            place.url,
+            connect_s=place.connect_seconds,
+            read_s=place.read_seconds,
+            idle_s=place.idle_seconds,
+            connections_max=place.connections_max,
+            trust_forwarded=place.trust_forwarded,
+            reserved=place.reserved,
         )
     )
     bounds = Bounds(
@@ -171,7 +173,7 @@ def _proxy(settings: GateSettings, identity: Any) -> tuple[Callable[[Gate], App]
         body_s_max=limits.read_seconds,
         decide_s_max=limits.deadline_ms / 1000,
     )
-    return lambda gate: Proxy(gate, upstream, identity, bounds, given.other_paths), upstream
+    return lambda gate: Proxy(gate, upstream, identity, bounds, place.unknown), upstream
 
 
 async def _envoy(settings: GateSettings, identity: Any, gate: Gate) -> None:

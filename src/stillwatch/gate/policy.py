@@ -8,14 +8,15 @@ nobody named, and past its limits a policy does no more than tag.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from stillwatch.errors import Error
-from stillwatch.gate.conditions import NAMES, REMEMBERED, Compiler, Condition, ConditionError
-from stillwatch.gate.contract import RUNGS, Call, Decision, Facts, Observed, Reason, Recognition, Rung, Tier
+from stillwatch.gate.conditions import REMEMBERED, Compiler, Condition, ConditionError
+from stillwatch.gate.contract import RUNGS, Call, Decision, Observed, Reason, Recognition, Rung, Tier
 from stillwatch.gate.decision import (
     FAMILIES,
     FAMILIES_MIN,
@@ -24,8 +25,8 @@ from stillwatch.gate.decision import (
     WHOLE_MAX,
     At,
     Effects,
+    Known,
     Taker,
-    facts_of,
     has_volume,
     tier_of,
 )
@@ -40,7 +41,7 @@ RETRY_S = 60
 
 TAG_ALONE: frozenset[Rung] = frozenset({"tag"})
 
-WORST: Mapping[str, object] = dict.fromkeys(REMEMBERED, WHOLE_MAX) | {
+WORST: dict[str, Any] = dict.fromkeys(REMEMBERED, WHOLE_MAX) | {
     "foreign_block": True,
     "failover": True,
     "evidence_families": len(FAMILIES),
@@ -78,7 +79,7 @@ class CompiledRule:
     closed_away: frozenset[Rung]
     closed_failed: frozenset[Rung]
 
-    def verdict(self, facts: Mapping[str, object], time_us: int) -> Verdict:
+    def verdict(self, facts: dict[str, Any], time_us: int) -> Verdict:
         """Tell whether the call meets the rule."""
         if time_us >= self.expires_us:
             return "expired"
@@ -87,7 +88,7 @@ class CompiledRule:
         is_away = self.condition.needs_state and not facts["state_available"]
         try:
             if is_away:
-                return "state-away" if self.condition.holds({**facts, **WORST}) else "not-met"
+                return "state-away" if self.condition.holds(ChainMap(WORST, facts)) else "not-met"
             return "met" if self.condition.holds(facts) else "not-met"
         except ConditionError:
             return "condition-failed"
@@ -148,9 +149,8 @@ class CompiledPolicy:
         if at.call.time_us >= self._expires_us:
             return replace(self._taker.decision(effects, self.ident, at), error="policy-expired")
         rules = self._by_tier[at.tier]
-        facts = facts_of(at.call, at.recognition, at.observed) if rules else None
-        if facts is not None:
-            self._follow(rules, facts, at, effects, looks)
+        if rules:
+            self._follow(rules, at, effects, looks)
         if not effects.reasons and not effects.shadowed and not at.recognition.campaign_id:
             return self._untouched[at.tier]
         return self._taker.decision(effects, self.ident, at)
@@ -172,12 +172,10 @@ class CompiledPolicy:
         ends = self._exempt.get(who.account_key, 0), self._exempt_organizations.get(who.organization_key, 0)
         return now < max(ends)
 
-    def _follow(
-        self, rules: Iterable[CompiledRule], facts: Facts, at: At, effects: Effects, looks: list[Look] | None
-    ) -> None:
-        data = {name: getattr(facts, name) for name in NAMES}
+    def _follow(self, rules: Iterable[CompiledRule], at: At, effects: Effects, looks: list[Look] | None) -> None:
+        facts = Known(at)
         for rule in rules:
-            verdict = rule.verdict(data, at.call.time_us)
+            verdict = rule.verdict(facts, at.call.time_us)
             wanted = _wanted(rule, verdict, at.tier)
             if verdict in ("state-away", "condition-failed"):
                 effects.say(verdict, rule.name)
@@ -185,7 +183,7 @@ class CompiledPolicy:
                 if looks is not None:
                     looks.append(Look(rule.name, rule.source.status, verdict))
                 continue
-            taken, laws = self._allowed(rule, wanted, facts, at.observed)
+            taken, laws = self._allowed(rule, wanted, facts, at)
             if looks is not None:
                 lost = wanted - taken
                 looks.append(Look(rule.name, rule.source.status, verdict, _sorted(taken), _sorted(lost), laws))
@@ -199,11 +197,11 @@ class CompiledPolicy:
                 return
 
     def _allowed(
-        self, rule: CompiledRule, wanted: frozenset[Rung], facts: Facts, observed: Observed
+        self, rule: CompiledRule, wanted: frozenset[Rung], facts: Known, at: At
     ) -> tuple[frozenset[Rung], tuple[str, ...]]:
         """Return which of the wanted actions may be taken, and by which laws others may not; a tag stands for these."""
-        allowed, laws = wanted, []
-        if facts.evidence_families < FAMILIES_MIN and facts.tier not in NAMED and not allowed <= GENTLE:
+        allowed, laws, observed = wanted, [], at.observed
+        if at.tier not in NAMED and not allowed <= GENTLE and facts["evidence_families"] < FAMILIES_MIN:
             allowed = allowed & GENTLE
             laws.append("one-family")
         if not observed.available and not allowed <= rule.closed_away | TAG_ALONE:

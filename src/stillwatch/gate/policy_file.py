@@ -273,8 +273,8 @@ def convert(value: object, kind: type[T], path: Place, document: Document, probl
     try:
         found = msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
-        text, _, at = str(error).partition(" - at `$")
-        inner = _path(at.rstrip("`"))
+        text, _, at = str(error).partition(" - at ")
+        inner = _path(at)
         unknown = re.search(r"unknown field `(.+)`", text)
         if unknown:
             inner = (*inner, unknown[1])
@@ -311,7 +311,8 @@ def _moments(value: object, path: Place) -> list[tuple[Place, str]]:
 
 
 def _path(spelt: str) -> Place:
-    """Turn `.rules[0].actions` into a path."""
+    """Turn what msgspec says, such as `$.rules[0].actions` or `key` in `$.tag`, into a path."""
+    spelt = spelt.rpartition("`$")[2].rstrip("`")
     return tuple(int(place) if place else name for name, place in re.findall(r"\.([\w-]+)|\[(\d+)\]", spelt))
 
 

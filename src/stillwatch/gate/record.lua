@@ -1,11 +1,11 @@
 -- What became of a call; the words and rules are those of gate/memory.py.
 -- KEYS: account, cluster, family, grant, acted, its accounts, then issued blocks, newest last.
 -- ARGV: one string of time, hour, account, organization ('0' where unknown), whether it was acted on, is verified, was
---       refused with a signature ('1'), and output tokens.
+--       refused with a signature ('1'), and output and input tokens.
 -- %NAME% stands for a constant of gate/shared_state.py.
 
-local time, hour, account, organization, acted, verified, refused, tokens =
-  string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
+local time, hour, account, organization, acted, verified, refused, tokens, input =
+  string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
 
 if acted == '1' then
   local window, this = tonumber(redis.call('HGET', KEYS[5], 'hour') or nil), tonumber(hour)
@@ -29,10 +29,10 @@ if refused == '1' then
   redis.call('EXPIRE', KEYS[3], %FAMILY_KEPT_S%)
 end
 
-if tonumber(tokens) > 0 then
+for name, count in pairs({tokens = tonumber(tokens), input = tonumber(input)}) do
   for _, key in ipairs({KEYS[1], KEYS[2], KEYS[4]}) do  -- added to what is counted already, and to nothing else
-    if redis.call('EXISTS', key) == 1 then
-      redis.call('HINCRBY', key, 'tokens', tokens)
+    if count > 0 and redis.call('EXISTS', key) == 1 then
+      redis.call('HINCRBY', key, name, count)
     end
   end
 end

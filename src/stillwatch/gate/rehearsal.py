@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 import pyarrow as pa
 
 from stillwatch.adapters import choice
-from stillwatch.adapters.contract import LogFile, ReadSettings, Rejection
+from stillwatch.adapters.contract import LogFile, ReadSettings, Reject, Rejection
 from stillwatch.engines.reading import Meter as ReadBytes
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Call, Decision, Meter, Recognition, Reply, Snapshot, State
@@ -186,7 +186,7 @@ def read_calls(
     files: Sequence[LogFile],
     wanted: str,
     settings: ReadSettings,
-    rehearsal: Rehearsal,
+    reject: Reject,
     tell: Callable[[int, int], None],
 ) -> Iterator[tuple[Call, Reply]]:
     """Yield the calls of a log with their replies, a batch in memory; `tell` hears of rows and bytes.
@@ -196,7 +196,7 @@ def read_calls(
     adapter = choice.choose(files, wanted).adapter
     for file in files:
         meter = ReadBytes(file.size_bytes)
-        for batch in adapter.read(replace(file, on_read=meter.add), settings, rehearsal.reject):
+        for batch in adapter.read(replace(file, on_read=meter.add), settings, reject):
             yield from _rows(batch)
             tell(batch.num_rows, meter.news())
         tell(0, meter.rest())

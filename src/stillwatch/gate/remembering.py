@@ -14,7 +14,7 @@ Tokens are known when a reply is over. They count in the window that its account
 
 from __future__ import annotations
 
-from stillwatch.gate.contract import HOUR_US
+from stillwatch.gate.contract import HOUR_US, Decision
 
 DAY_US = 24 * HOUR_US
 
@@ -36,3 +36,8 @@ BLOCKS_OF_CALL_MAX = 1_000
 def turns(window: int, now: int) -> bool:
     """Tell whether a call of window `now` ends the counts of `window`: it is later, or more than one window earlier."""
     return now > window or now < window - 1
+
+
+def is_closed(decision: Decision) -> bool:
+    """Tell whether a refusal closes a door, so that what was refused may move: one by rate only asks to wait."""
+    return decision.is_refusal and decision.retry_after_s == 0

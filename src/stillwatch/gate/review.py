@@ -127,6 +127,9 @@ class _Review:
         except ConditionError as error:
             self._error((*path, "when"), "condition", f"the condition cannot be read: {error}")
             return
+        if "none" in rule.tiers and _is_met(condition, _BLANK):
+            tell = self._error if TREATS & set(rule.actions.rungs) else self._warn
+            tell((*path, "when"), "everybody", "an ordinary unknown caller meets it")
         if self._thorough:
             self._try(path, rule, condition)
 
@@ -208,6 +211,13 @@ class _Review:
                 refusing.append(rule)
 
 
+def _is_met(condition: Condition, facts: dict[str, Any]) -> bool:
+    try:
+        return condition.holds(facts)
+    except ConditionError:
+        return False
+
+
 def _has_budget(actions: Actions) -> bool:
     return actions.cap is not None and (actions.cap.account is not None or actions.cap.cluster is not None)
 
@@ -233,7 +243,15 @@ def _invented(rule: Rule, condition: Condition) -> Iterator[dict[str, Any]]:
 
 _BLANK: dict[str, Any] = {
     name: {"str": "", "int": 0, "bool": False}[kind] for name, kind in Facts.__annotations__.items()
-} | {"state_available": True, "max_tokens": -1, "choice_count": -1}
+} | {
+    "tier": "none",
+    "state_available": True,
+    "account_calls_hour": 1,
+    "account_calls_day": 1,
+    "max_tokens": -1,
+    "choice_count": -1,
+}
+"""An ordinary caller of whom nothing is known."""
 
 
 def _put_evidence(facts: dict[str, Any], kinds: Sequence[bool]) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
-import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -44,9 +43,6 @@ BACKLOG_MAX = 4_096
 
 KEEP_ALIVE_SECONDS_MAX = 75
 """A gateway keeps its connections for a minute or so; a shorter time here would close one under its next call."""
-
-HEAD_SECONDS = 10.0
-"""Within it a connection says what it wants, unless the settings say otherwise: who says nothing holds a socket."""
 
 
 @dataclass(slots=True)
@@ -95,24 +91,21 @@ class Public:
         """Return the door's answer, or what stands for it."""
         if door is None:
             return _problem(404, "no-such-path")
+        asked: Asked | None = None
         try:
-            asked = await self._asked(scope, receive)
+            async with asyncio.timeout(self.limits.read_seconds) as within:
+                asked = await self._asked(scope, receive)
+                if self.open_count > self.limits.concurrency_max:
+                    return self._unanswered(door, "overloaded")
+                within.reschedule(asyncio.get_running_loop().time() + self.limits.deadline_ms / 1000)
+                return await door.answer(asked)
         except UnreadableError as error:
             if error.code == "body-too-large":
                 # The gateway let it through and will send it on: that is a call which was not decided.
                 return self._unanswered(door, error.code)
             return _problem(error.status, error.code)
         except TimeoutError:
-            return _problem(408, "body-too-slow")
-        if self.open_count > self.limits.concurrency_max:
-            return self._unanswered(door, "overloaded")
-        try:
-            async with asyncio.timeout(self.limits.deadline_ms / 1000):
-                return await door.answer(asked)
-        except UnreadableError as error:
-            return _problem(error.status, error.code)
-        except TimeoutError:
-            return self._unanswered(door, "deadline")
+            return _problem(408, "body-too-slow") if asked is None else self._unanswered(door, "deadline")
         except Exception:  # noqa: BLE001  # whatever it was, the gateway has an answer
             return self._unanswered(door, "internal-error")
 
@@ -125,8 +118,7 @@ class Public:
         length = headers.get("content-length", "")
         if length.isdigit() and int(length[:20]) > self.limits.body_bytes_max:
             raise UnreadableError(413, "body-too-large")
-        async with asyncio.timeout(self.limits.read_seconds):
-            body = await body_of(receive, self.limits.body_bytes_max)
+        body = await body_of(receive, self.limits.body_bytes_max)
         return Asked(scope["method"], scope["path"], headers, body, scope["headers"])
 
     def _may_ask(self, headers: Mapping[str, str]) -> bool:
@@ -200,19 +192,15 @@ async def serve(
     public: tuple[App, socket.socket],
     admin: tuple[App, socket.socket],
     running: Running,
-    drain_seconds: int,
+    limits: Limits,
     on_hangup: Callable[[], Awaitable[object]] | None = None,
-    head_seconds: float = HEAD_SECONDS,
 ) -> None:
-    """Serve both until SIGTERM, SIGINT or `running.stop`; open calls then have `drain_seconds` to end.
+    """Serve both until SIGTERM, SIGINT or `running.stop`; open calls then have `drain_seconds` of the limits to end.
 
-    The admin port is the last to close, so that a drain can be watched. A connection whose request's head is not whole
-    within `head_seconds` is closed.
+    The admin port is the last to close, so that a drain can be watched.
     """
-    # What the server would say, it says in words of a caller's choosing, and as often as a caller likes.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     running.public_port, running.admin_port = public[1].getsockname()[1], admin[1].getsockname()[1]
-    outer, inner = (_server(app, drain_seconds, head_seconds) for app in (public[0], admin[0]))
+    outer, inner = (_server(app, limits) for app in (public[0], admin[0]))
     tasks = [asyncio.create_task(outer.serve([public[1]])), asyncio.create_task(inner.serve([admin[1]]))]
     hangups: set[asyncio.Task[object]] = set()
 
@@ -270,6 +258,51 @@ def run(main: Awaitable[None]) -> None:
         runner.run(awaited())
 
 
+def _bounded(limits: Limits) -> type[HttpToolsProtocol]:
+    """Return a protocol that gives up a connection whose request has no whole head in time or within its bound.
+
+    uvicorn and its parser wait for ever for a head, and keep whatever it grows to.
+    """
+
+    class Bounded(HttpToolsProtocol):
+        head_bytes = 0
+        timer: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+            super().connection_made(transport)
+            # Gateways open connections ahead of their calls.
+            self.timer = self.loop.call_later(KEEP_ALIVE_SECONDS_MAX, transport.close)
+
+        def data_received(self, data: bytes) -> None:
+            waiting = self.timer is not None
+            super().data_received(data)
+            if waiting and self.timer is not None:
+                self.head_bytes += len(data)
+                if self.head_bytes > limits.header_bytes_max:
+                    self.transport.close()
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._head_is_whole()
+            self.timer = self.loop.call_later(limits.read_seconds, self.transport.close)
+
+        def on_headers_complete(self) -> None:
+            self._head_is_whole()
+            super().on_headers_complete()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._head_is_whole()
+            super().connection_lost(exc)
+
+        def _head_is_whole(self) -> None:
+            self.head_bytes = 0
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+
+    return Bounded
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to whoever runs several."""
 
@@ -278,55 +311,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-class _Protocol(HttpToolsProtocol):
-    """A connection that is closed where the head of a request does not come in time, its first or a later one."""
-
-    head_seconds = HEAD_SECONDS
-    _closing: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self._close_later()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        # What came is no whole head, or belongs to no request: the server itself waits no longer for the next.
-        before_the_first = self.cycle is None
-        if self._closing is None and (before_the_first or self.cycle.response_complete):
-            self._close_later()
-
-    def on_headers_complete(self) -> None:
-        self._stay()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stay()
-        super().connection_lost(exc)
-
-    def _close_later(self) -> None:
-        self._closing = self.loop.call_later(self.head_seconds, self.transport.close)
-
-    def _stay(self) -> None:
-        if self._closing is not None:
-            self._closing.cancel()
-            self._closing = None
-
-
-def _server(app: App, drain_seconds: int, head_seconds: float) -> uvicorn.Server:
+def _server(app: App, limits: Limits) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http=type("_Protocol", (_Protocol,), {"head_seconds": head_seconds}),
+        http=_bounded(limits),
         ws="none",
         lifespan="off",
         interface="asgi3",
         log_config=None,
+        # Its warnings and tracebacks can quote a request; what matters of them is counted here.
+        log_level="critical",
         access_log=False,
         proxy_headers=False,
         server_header=False,
         date_header=False,
         backlog=BACKLOG_MAX,
         timeout_keep_alive=KEEP_ALIVE_SECONDS_MAX,
-        timeout_graceful_shutdown=drain_seconds,
+        timeout_graceful_shutdown=limits.drain_seconds,
     )
     return _Server(config)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stillwatch.gate.contract import (
     Call,
@@ -48,6 +48,8 @@ class Gate:
             recognition = snapshot.recognise(call)
         observed = await self.state.observe(call, recognition)
         decision = policy.decide(call, recognition, observed)
+        if snapshot is not None and decision.rung != "allow":
+            decision = replace(decision, snapshot=snapshot.ident)
         await self.state.record(Outcome(call.time_us, recognition, decision, acted=decision.rung in ACTING))
         self.meter.decided(door, decision, time.perf_counter() - begun)
         return Ticket(call, recognition, decision)

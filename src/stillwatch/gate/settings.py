@@ -100,19 +100,17 @@ class CapturePlace(_Part, frozen=True):
     spool_bytes_max: Annotated[int, Meta(ge=1 << 20, le=1 << 44)] = 1 << 30
 
 
-class Upstream(_Part, frozen=True):
-    """Where the reverse proxy sends what passes.
-
-    `other_paths` says what becomes of paths that are no model calls; `trust_forwarded` keeps the X-Forwarded-* of a
-    proxy of yours before the gate; `reserved_headers` are those that only your own edge writes: a caller's are dropped.
-    """
+class UpstreamPlace(_Part, frozen=True):
+    """Where the reverse proxy sends what passes. `unknown` says what becomes of a request that is no model call."""
 
     url: str
     connect_seconds: Seconds = 5.0
     read_seconds: Seconds = 600.0
-    other_paths: Literal["pass", "refuse"] = "pass"
+    idle_seconds: Seconds = 4.0
+    connections_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     trust_forwarded: bool = False
-    reserved_headers: tuple[str, ...] = ()
+    reserved: tuple[str, ...] = ()
+    unknown: Literal["pass", "refuse"] = "pass"
 
 
 class Envoy(_Part, frozen=True):
@@ -142,7 +140,7 @@ class GateSettings(_Part, frozen=True):
     limits: Limits = Limits()
     identity: dict[str, tuple[str, ...] | bool] = field(default_factory=dict)
     capture: CapturePlace | None = None
-    upstream: Upstream | None = None
+    upstream: UpstreamPlace | None = None
     envoy: Envoy = Envoy()
     telemetry: Telemetry = Telemetry()
     folder: str = field(name="folder", default=".")

@@ -37,6 +37,7 @@ from stillwatch.gate.remembering import (
     CLUSTER_ACCOUNTS_MAX,
     DAY_US,
     FAILOVER_WITHIN_US,
+    is_closed,
 )
 
 TIMEOUT_S = 0.02
@@ -167,13 +168,16 @@ class SharedState:
             acted_accounts_hour=found[11],
             acted_verified_hour=found[12],
             acted_already=found[13] == 1,
+            account_input_tokens_hour=found[14],
+            cluster_input_tokens_hour=found[15],
         )
 
     async def record(self, outcome: Outcome) -> None:
         """Take note of what became of a call."""
         recognition = outcome.recognition
-        refused = bool(recognition.signature) and outcome.decision.is_refusal
-        if not (outcome.acted or refused or outcome.output_tokens > 0 or outcome.issued_block_keys):
+        refused = bool(recognition.signature) and is_closed(outcome.decision)
+        spent = outcome.output_tokens > 0 or outcome.input_tokens > 0
+        if not (outcome.acted or refused or spent or outcome.issued_block_keys):
             return
         keys = [
             f"{PREFIX}account:{recognition.account_key:x}",
@@ -187,7 +191,7 @@ class SharedState:
         said = (
             f"{outcome.call_time_us} {outcome.call_time_us // HOUR_US} {recognition.account_key:x} "
             f"{recognition.organization_key:x} {outcome.acted:d} {recognition.verified:d} {refused:d} "
-            f"{outcome.output_tokens}"
+            f"{outcome.output_tokens} {outcome.input_tokens}"
         )
         if await self._ask(self._record, keys, said) is None:
             self._dropped += 1

@@ -5,8 +5,8 @@ A snapshot never changes once it is open, and holds no scratch: any number of th
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from stillwatch.errors import Error
 from stillwatch.gate import snapshot_file
 from stillwatch.gate.contract import Call, Recognition, Tier
 from stillwatch.gate.snapshot_file import Columns, Head, SnapshotFile
-from stillwatch.kernels.single import first_place, look_at_text, name_keys
+from stillwatch.kernels.single import first_place, look_at_text, look_up_names, name_keys
 from stillwatch.pseudonym import Key, key_ident
 
 TIERS: tuple[Tier, ...] = ("none", "watch", "recognised", "suspected", "confirmed", "cleared")
@@ -28,11 +28,6 @@ VERIFIED, DECIDED = 1, 2
 
 RARE_KINDS = ("address", "client", "credential", "end user")
 """What a number in `rare_kind` stands for: values that a single call shows."""
-
-_NAMED = 3
-"""Pseudonyms of a call before its rare values: account, organisation, model."""
-
-_BLOCKS = _NAMED + len(RARE_KINDS)
 
 _NOTHING = np.zeros(0, dtype=np.uint8)
 
@@ -54,24 +49,22 @@ def open_snapshot(path: Path, public_pems: dict[str, bytes], secret: bytes, now_
 
 def key_of_block(secret: bytes) -> Callable[[str], int]:
     """Return what turns the digest of a reasoning block into its pseudonym, as `recognise` does."""
-    names = _Names(secret)
-    return lambda block: int(names.keys((block,))[0])
+    halves = _halves(secret)
+    return lambda block: int(name_keys(_spelt((block,)), 1, *halves)[0])
 
 
-class _Names:
-    """The pseudonyms of one secret."""
+def _halves(secret: bytes) -> tuple[np.uint64, np.uint64]:
+    key = Key.derive(secret, "identifiers")
+    return np.uint64(key.first), np.uint64(key.second)
 
-    def __init__(self, secret: bytes) -> None:
-        key = Key.derive(secret, "identifiers")
-        self._halves = np.uint64(key.first), np.uint64(key.second)
 
-    def keys(self, names: tuple[str | None, ...]) -> NDArray[np.uint64]:
-        """Return the pseudonym of each name, 0 of one that is absent or empty."""
-        # A lone surrogate, which no log can hold, becomes a question mark.
-        spelt = [name.encode("utf-8", "replace") if name else b"" for name in names]
-        ends = np.array(list(accumulate(map(len, spelt))), dtype=np.int64)
-        data = b"".join(spelt)
-        return np.asarray(name_keys(np.frombuffer(data, np.uint8) if data else _NOTHING, ends, *self._halves))
+def _spelt(names: tuple[str | None, ...]) -> NDArray[np.uint8]:
+    """Return names as `kernels.single.name_keys` takes them; one that is absent is empty.
+
+    A lone surrogate, which no log can hold, becomes a question mark.
+    """
+    spelt = [name.encode("utf-8", "replace") if name else b"" for name in names]
+    return np.frombuffer(struct.pack(f"<{len(spelt)}I", *map(len, spelt)) + b"".join(spelt), np.uint8)
 
 
 class MappedSnapshot:
@@ -79,7 +72,7 @@ class MappedSnapshot:
 
     def __init__(self, opened: SnapshotFile, secret: bytes) -> None:
         self._head, self._ident, self._columns = opened.head, opened.ident, opened.columns
-        self._names = _Names(secret)
+        self._halves = _halves(secret)
         self._seed = np.uint64(Key.derive(secret, "shingles").first)
         held = opened.columns
         self._accounts, self._organizations = held["account_key"], held["organization_key"]
@@ -102,16 +95,6 @@ class MappedSnapshot:
         """What it says of itself."""
         return self._head
 
-    @property
-    def sequence(self) -> int:
-        """Its number: what is taken after it has a greater one."""
-        return self._head.sequence
-
-    @property
-    def created_us(self) -> int:
-        """When it was made, in microseconds since the epoch."""
-        return self._head.created_us
-
     def recognise(self, call: Call) -> Recognition:
         """Look one call up: who it is of, which campaign's signature it carries, which grant covers it.
 
@@ -119,18 +102,14 @@ class MappedSnapshot:
 
         Cost:    O(bytes of its text), some 20 µs for 4 KB.
         """
-        keys = self._names.keys(
-            (
-                *(call.account_id, call.organization_id, call.request_model),
-                *(call.client_ip, call.tls_fingerprint, call.credential_id, call.end_user_id),
-                *call.presented_blocks,
-            )
+        names = (call.account_id, call.organization_id, call.request_model, *call.presented_blocks)
+        keys, at_account, at_organization = look_up_names(
+            _spelt(names), len(names), *self._halves, self._accounts, self._organizations
         )
-        account, organization, model, *rest = keys.tolist()
-        blocks = tuple(rest[_BLOCKS - _NAMED :])
+        account, organization, model, *blocks = keys.tolist()
         if call.time_us >= self._head.expires_us:
-            return Recognition(account, organization, model, block_keys=blocks)
-        tier, cluster, verified = self._standing(keys, call.time_us)
+            return Recognition(account, organization, model, block_keys=tuple(blocks))
+        tier, cluster, verified = self._standing(at_account, at_organization, call.time_us)
         at, hits = (-1, 0) if tier == "cleared" else self._signature(call)
         held = self._columns
         told: dict[str, object] = {}
@@ -146,11 +125,11 @@ class MappedSnapshot:
             }
         if cluster:
             told["campaign_id"] = f"c-{held['campaign_id'][cluster - 1]:016x}"
-            told["infrastructure"] = self._infrastructure(keys, cluster) if len(self._rare) else 0
+            told["infrastructure"] = self._infrastructure(call, cluster) if len(self._rare) else 0
         if len(self._grantees):
             told |= self._grant(keys, call.time_us)
         return Recognition(
-            account, organization, model, tier, cluster, verified=verified, block_keys=blocks, **told  # type: ignore[arg-type]
+            account, organization, model, tier, cluster, verified=verified, block_keys=tuple(blocks), **told  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _signature(self, call: Call) -> tuple[int, int]:
@@ -161,7 +140,7 @@ class MappedSnapshot:
         )
         return int(at), int(hits)
 
-    def _standing(self, keys: NDArray[np.uint64], now_us: int) -> tuple[Tier, int, bool]:
+    def _standing(self, at_account: int, at_organization: int, now_us: int) -> tuple[Tier, int, bool]:
         """Return an account's tier, its campaign's number, and whether the provider knows who it is.
 
         What is cleared is cleared, whichever of account and organisation is. A decision about the account goes before
@@ -169,25 +148,23 @@ class MappedSnapshot:
         """
         held = self._columns
         found, cluster, decided, verified = 0, 0, False, False
-        place = first_place(self._accounts, keys[0])
-        if place >= 0:
-            flags = int(held["account_flags"][place])
+        if at_account >= 0:
+            flags = int(held["account_flags"][at_account])
             verified = bool(flags & VERIFIED)
-            if held["account_expires_us"][place] > now_us:
-                found, decided = int(held["account_tier"][place]), bool(flags & DECIDED)
-                cluster = int(held["account_cluster"][place])
-        place = first_place(self._organizations, keys[1]) if len(self._organizations) else -1
-        if place >= 0 and held["organization_expires_us"][place] > now_us:
-            owner = int(held["organization_tier"][place])
+            if held["account_expires_us"][at_account] > now_us:
+                found, decided = int(held["account_tier"][at_account]), bool(flags & DECIDED)
+                cluster = int(held["account_cluster"][at_account])
+        if at_organization >= 0 and held["organization_expires_us"][at_organization] > now_us:
+            owner = int(held["organization_tier"][at_organization])
             if TIERS[owner] == "cleared" or not (decided or TIERS[found] == "cleared"):
                 found = owner
         return TIERS[found], cluster, verified
 
-    def _infrastructure(self, keys: NDArray[np.uint64], cluster: int) -> int:
+    def _infrastructure(self, call: Call, cluster: int) -> int:
         """Count the rare values of a campaign that a call shows."""
         held, count = self._columns, 0
-        for kind in range(len(RARE_KINDS)):
-            key = keys[_NAMED + kind]
+        names = (call.client_ip, call.tls_fingerprint, call.credential_id, call.end_user_id)
+        for kind, key in enumerate(name_keys(_spelt(names), len(names), *self._halves)):
             place = first_place(self._rare, key)
             while 0 <= place < len(self._rare) and self._rare[place] == key:
                 if held["rare_kind"][place] == kind and held["rare_cluster"][place] == cluster:

@@ -19,7 +19,7 @@ from stillwatch.gate.snapshot import DECIDED, RARE_KINDS, TIERS, VERIFIED
 from stillwatch.gate.snapshot_file import Columns, Head
 from stillwatch.grant import Grant, micros
 from stillwatch.kernels.pseudonyms import pseudonyms
-from stillwatch.kernels.sharing import directory
+from stillwatch.kernels.sharing import directory, drawer_bits
 from stillwatch.kernels.single import SHARERS_MAX
 from stillwatch.pseudonym import Key, key_ident
 from stillwatch.sanction import Sanction
@@ -31,8 +31,9 @@ SIGNATURES_MAX = 20_000
 """Signatures of one snapshot, newest first: ten campaigns of fifty families a day over six weeks."""
 
 HITS_MIN = 2
-"""A signature asks for two shingles at least. By chance a call meets one of ten thousand signatures' 64 shingles of 32
-bits in 0.5 % of all cases, and two of one signature in 1.4e-9 of them (36 shingles a call)."""
+"""A signature asks for two shingles at least, even where detection, which has the rest of the account to go by, asked
+for one. By chance a call meets one of ten thousand signatures' 64 shingles of 32 bits in 0.5 % of all cases, and two of
+one signature in 1.4e-9 of them (36 shingles a call)."""
 
 OUTSIDE_ACCOUNTS_MAX = 0.1
 OUTSIDE_CALLS_MAX = 0.01
@@ -47,8 +48,6 @@ strangers meet."""
 
 GRANTS_OF_NAME_MAX = 64
 """Grants that name one account or organisation: a look-up goes through all of them."""
-
-_INT32_MAX = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +233,7 @@ def _kept_marks(runs: Sequence[RunFiles], cleared: set[str], left_out: Counter[s
 
 def why_left_out(one: Marks) -> str | None:
     """Say why a signature must not mark a call; None where it may."""
-    if one.hits_needed < HITS_MIN or not one.own_shingles or one.own_needed < 1:
+    if len(one.shingles) < HITS_MIN or not one.own_shingles or one.own_needed < 1:
         return "signatures_too_short"
     too_many = one.outside_accounts_count > int(OUTSIDE_ACCOUNTS_MAX * one.accounts_count)
     if too_many or one.outside_calls_count > int(OUTSIDE_CALLS_MAX * one.calls_count):
@@ -279,13 +278,16 @@ def _signature_columns(
     return {
         "signature_id": _numbers([one.group_id for one in marks]),
         "signature_cluster": np.array([number[one.campaign_id] for one in marks], dtype=np.uint32),
-        "signature_needed": np.array([(one.own_needed, one.hits_needed) for one in marks], dtype=np.int32).ravel(),
-        "signature_outside": np.array([min(one.outside_accounts_count, _INT32_MAX) for one in marks], dtype=np.int32),
+        "signature_needed": np.array(
+            [(one.own_needed, max(one.hits_needed, HITS_MIN)) for one in marks], dtype=np.int32
+        ).ravel(),
+        # A tenth of a campaign's accounts at most: it fits.
+        "signature_outside": np.array([one.outside_accounts_count for one in marks], dtype=np.int32),
         "signature_expires_us": np.full(len(marks), expires_us, dtype=np.int64),
         "core": np.concatenate([np.zeros(0, dtype=np.uint32), *cores]),
         "core_starts": np.cumsum([0, *map(len, cores)]).astype(np.int32),
         "own": own,
-        "own_starts": directory(own),
+        "own_starts": directory(own, drawer_bits(len(own))),
         "own_signatures": holder.astype(np.int32),
     }
 

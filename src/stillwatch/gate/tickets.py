@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from stillwatch.gate.contract import Reply, Ticket
+from stillwatch.gate.contract import Call, Reply, Ticket
 from stillwatch.gate.service import Gate
 
 TICKETS_MAX = 20_000
@@ -26,7 +26,14 @@ class Tickets:
         return len(self._open)
 
     async def keep(self, name: str, ticket: Ticket) -> None:
-        """Keep a ticket; one that gives way, or was asked for again under its name, is handed in without a reply."""
+        """Keep a ticket; one that gives way, or was asked for again under its name, is handed in without a reply.
+
+        Where nothing is captured no text is kept.
+        """
+        if self._gate.capture is None:
+            call = ticket.call
+            bare = Call(call.time_us, call.account_id, call.request_model)
+            ticket = Ticket(bare, ticket.recognition, ticket.decision)
         given_way = [self._open.pop(name)] if name in self._open else []
         self._open[name] = ticket
         oldest_us = ticket.call.time_us - TICKET_US_MAX

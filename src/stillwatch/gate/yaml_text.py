@@ -28,6 +28,9 @@ Place = tuple[str | int, ...]
 
 TAG = "tag:yaml.org,2002:"
 
+PLAIN = frozenset({"bool", "float", "int", "map", "null", "seq", "str", "timestamp", "value"})
+"""Kinds of values that are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -106,6 +109,9 @@ def _measure(yaml: Any, text: str, where: str) -> None:
 def _value(yaml: Any, node: yaml.Node, path: Place, lines: dict[Place, int], where: str) -> object:
     line = node.start_mark.line + 1
     lines.setdefault(path, line)
+    kind = node.tag.removeprefix(TAG)
+    if kind not in PLAIN:
+        raise _bad("it has a tag, which is not read here", where, line)
     if isinstance(node, yaml.SequenceNode):
         return [_value(yaml, each, (*path, at), lines, where) for at, each in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
@@ -114,6 +120,8 @@ def _value(yaml: Any, node: yaml.Node, path: Place, lines: dict[Place, int], whe
             at = name.start_mark.line + 1
             if not isinstance(name, yaml.ScalarNode) or name.tag == f"{TAG}merge":
                 raise _bad("a name is no plain text", where, at)
+            if not _is_utf8(name.value):
+                raise _bad("a name is no UTF-8", where, at)
             if name.value in found:
                 raise _bad(f"the name {name.value[:40]!r} stands twice", where, at)
             lines[(*path, name.value)] = at
@@ -127,7 +135,7 @@ def _value(yaml: Any, node: yaml.Node, path: Place, lines: dict[Place, int], whe
 
 
 def _scalar(yaml: Any, node: yaml.ScalarNode) -> object:
-    """Return text, a number, a truth value or None; a time stays the text that it is."""
+    """Return text, a number, yes or no, or None; a time stays the text that it is."""
     reader = yaml.constructor.SafeConstructor()
     kind = node.tag.removeprefix(TAG)
     if kind == "null":
@@ -138,9 +146,18 @@ def _scalar(yaml: Any, node: yaml.ScalarNode) -> object:
         return reader.construct_yaml_int(node)
     if kind == "float":
         return reader.construct_yaml_float(node)
-    if kind in ("str", "timestamp", "value"):
-        return str(node.value)
-    raise ValueError
+    if not _is_utf8(node.value):
+        raise ValueError
+    return str(node.value)
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether no half of a surrogate pair stands in a text, as an escape can put there."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _bad(why: str, where: str, line: int = 0) -> Error:

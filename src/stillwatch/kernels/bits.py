@@ -1,4 +1,4 @@
-"""How often accounts, and calls that are picked at random, set each bit of what they ask about."""
+"""How often accounts set each bit of what they ask about."""
 
 from __future__ import annotations
 
@@ -18,19 +18,3 @@ def bit_sums(topic, account, accounts_count):
         for bit in range(64):
             sums[account[row], bit] += (value >> np.uint64(bit)) & np.uint64(1)
     return sums
-
-
-@njit(nogil=True, cache=True)
-def picked_sums(drawn, size, bits):
-    """Return for each row of numbers how many calls set each bit among those with the `size` smallest numbers.
-
-    Shapes:  drawn float64[r, n], different numbers; size < n; bits uint8[n, b] → float64[r, b].
-    """
-    sums = np.zeros((drawn.shape[0], bits.shape[1]), dtype=np.int32)
-    for row in range(drawn.shape[0]):
-        end = np.partition(drawn[row], size)[size]
-        for call in range(bits.shape[0]):
-            if drawn[row, call] < end:
-                for bit in range(bits.shape[1]):
-                    sums[row, bit] += bits[call, bit]
-    return sums.astype(np.float64)

@@ -64,14 +64,15 @@ CORE_HITS = 0.5
 family, not its skeleton."""
 
 
-def core_shingles(shingles: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the shingles that most calls of a family carry, ascending, and how many of them a call must carry.
+def core_shingles(shingles: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the shingles that most calls of a family carry, ascending, how many of them each call carries, and must.
 
-    Shapes:  shingles uint32[n, k], 0 is none → uint32[c], and a number of at least 1.
+    Shapes:  shingles uint32[n, k], 0 is none → uint32[c], int64[n], and a number of at least 1.
     """
     core = _common(shingles, CORE_SHARE * len(shingles))
-    median = float(np.median(core_hits(shingles, core))) if len(shingles) else 0.0
-    return core, max(1, int(np.ceil(CORE_HITS * median)))
+    hits = core_hits(shingles, core)
+    median = float(np.median(hits)) if len(hits) else 0.0
+    return core, hits, max(1, int(np.ceil(CORE_HITS * median)))
 
 
 @njit(nogil=True, cache=True)
@@ -114,10 +115,12 @@ def fill_keys(shingles, starts, template):
     Twin:    tests/naive/fill.py::fill_keys
     """
     out = np.zeros(shingles.shape[0], dtype=np.uint64)
+    nobody = np.zeros(0, dtype=np.uint32)
     for account in range(starts.shape[0] - 1):
         first, last = starts[account], starts[account + 1]
         calls = last - first
-        own = np.sort(shingles[first:last].copy().ravel())
+        counted = calls >= PREAMBLE_CALLS_MIN
+        own = np.sort(shingles[first:last].copy().ravel()) if counted else nobody
         needed = max(PREAMBLE_SHARE * calls, 2.0)
         for row in range(first, last):
             taken = 0
@@ -129,7 +132,7 @@ def fill_keys(shingles, starts, template):
                 index = np.searchsorted(template, value)
                 if index < template.shape[0] and template[index] == value:
                     continue
-                if calls >= PREAMBLE_CALLS_MIN:
+                if counted:
                     times = np.searchsorted(own, value, side="right") - np.searchsorted(own, value)
                     if times >= needed:
                         continue
@@ -156,4 +159,4 @@ def item_keys(exact: np.ndarray, shingles: np.ndarray, account: np.ndarray, disc
 
 def _met_again(item: np.ndarray, account: np.ndarray) -> int:
     (asked, _), _ = distinct(item[item != 0], account[item != 0])
-    return len(asked) - len(np.unique(asked))
+    return int((asked[1:] == asked[:-1]).sum())

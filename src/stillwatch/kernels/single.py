@@ -19,25 +19,39 @@ SHARERS_MAX = 8
 """Signatures that one of their own shingles may stand in: a family that several runs found again, under a core that
 drifted. Whoever makes the table leaves the oldest out beyond it; a look-up holds as many for each shingle of a call."""
 
+_WORDS_MIN = 8 * INPUT_SHINGLES
+"""Scratch for so many words counts as many reigns as shingles are kept of a text, however short that is."""
+
 _CANDIDATES_MAX = SHINGLES * SHARERS_MAX
 """Signatures that one call can share an own shingle with."""
 
 
 @njit(nogil=True, cache=True)
-def name_keys(data, ends, first, second):
+def name_keys(data, count, first, second):
     """Return the pseudonym of each identifier of a call, 0 where it is empty.
 
-    Shapes:  data uint8[bytes], the identifiers one behind the other; ends int64[n] → uint64[n].
+    Shapes:  data uint8[4 count + bytes]: how long each is, 32 bits little-endian, then one behind the other →
+             uint64[count].
     Twin:    kernels.pseudonyms.pseudonyms
     """
-    out = np.zeros(ends.shape[0], dtype=np.uint64)
-    start = np.int64(0)
-    for row in range(ends.shape[0]):
-        if ends[row] > start:
-            value = siphash(data, start, ends[row], first, second)
+    out = np.zeros(count, dtype=np.uint64)
+    start = np.int64(4 * count)
+    for row in range(count):
+        end = start
+        for place in range(4):
+            end += np.int64(data[4 * row + place]) << np.int64(8 * place)
+        if end > start:
+            value = siphash(data, start, end, first, second)
             out[row] = value if value != 0 else np.uint64(1)
-        start = ends[row]
+        start = end
     return out
+
+
+@njit(nogil=True, cache=True)
+def look_up_names(data, count, first, second, accounts, organizations):
+    """Return `name_keys`, and where the first of them stands among accounts, the second among organisations."""
+    keys = name_keys(data, count, first, second)
+    return keys, first_place(accounts, keys[0]), first_place(organizations, keys[1])
 
 
 @njit(nogil=True, cache=True)
@@ -63,8 +77,18 @@ def call_shingles(system, newest, seed):
     Twin:    kernels.tracer.trace_batch
     """
     out = np.zeros(SHINGLES, dtype=np.uint32)
-    _write_shingles(system, seed, out[:SYSTEM_SHINGLES])
-    _write_shingles(newest, seed, out[SYSTEM_SHINGLES : SYSTEM_SHINGLES + INPUT_SHINGLES])
+    first, second = min(system.shape[0], TEXT_BYTES_MAX), min(newest.shape[0], TEXT_BYTES_MAX)
+    tokens = np.empty(first + second + 2, dtype=np.uint64)
+    words, _ = tokenise(system, 0, first, tokens, None)
+    more, _ = tokenise(newest, 0, second, tokens[words:], None)
+    # Scratch for the longer text and the fewer shingles does for both, but for the two that hold what is kept.
+    room = winnow_room(max(words, more, _WORDS_MIN), SYSTEM_SHINGLES)
+    chosen, ranked = np.empty(INPUT_SHINGLES, dtype=np.uint64), np.empty(INPUT_SHINGLES, dtype=np.uint64)
+    room = (room[0], room[1], chosen, ranked, room[4], room[5], room[6], room[7])
+    if words > 0:
+        winnow(tokens, words, seed, room, out[:SYSTEM_SHINGLES])
+    if more > 0:
+        winnow(tokens[words:], more, seed, room, out[SYSTEM_SHINGLES : SYSTEM_SHINGLES + INPUT_SHINGLES])
     held = np.empty((2, MARKERS), dtype=np.uint64)
     offsets = np.zeros(2, dtype=np.int64)
     offsets[1] = system.shape[0]
@@ -74,17 +98,6 @@ def call_shingles(system, newest, seed):
     place = np.arange(2).astype(np.int32)
     join_markers(held, place[:1], held, place[1:], out[SHINGLES - MARKERS :].reshape(1, MARKERS))
     return out
-
-
-@njit(nogil=True, cache=True)
-def _write_shingles(text, seed, out):
-    size = min(text.shape[0], TEXT_BYTES_MAX)
-    if size == 0:
-        return
-    tokens = np.empty(size + 1, dtype=np.uint64)
-    content = np.empty(size + 1, dtype=np.uint8)
-    count, _ = tokenise(text, 0, size, tokens, content)
-    winnow(tokens, count, seed, winnow_room(count, out.shape[0]), out)
 
 
 @njit(nogil=True, cache=True)

@@ -88,7 +88,7 @@ def tokenise(data, start, end, tokens, content):
     """Write the masked word hashes of one text; return their number and the digest of its plain words.
 
     Shapes:  data uint8[bytes]; tokens uint64[>= end - start]; content uint8[>= end - start], 1 for a
-             word long enough to carry a topic.
+             word long enough to carry a topic, or None: then neither that nor the digest is made.
     Cost:    O(bytes) time, no allocation; a word costs four steps a byte, as long as one FNV round takes.
     Twin:    tests/naive/sketch.py::tokenise
     """
@@ -107,9 +107,10 @@ def tokenise(data, start, end, tokens, content):
                 if at >= stop:
                     break
                 sign = WORD_SIGN[data[at]]
-            digest = mix(digest * _STEP + word)
             tokens[count] = NUMBER_TOKEN if masked else word
-            content[count] = np.uint8(at - first >= CONTENT_LETTERS_MIN and not masked)
+            if content is not None:
+                digest = mix(digest * _STEP + word)
+                content[count] = np.uint8(at - first >= CONTENT_LETTERS_MIN and not masked)
             count += 1
             continue
         kind = BYTE_KIND[data[at]]
@@ -123,9 +124,10 @@ def tokenise(data, start, end, tokens, content):
         word = FNV_OFFSET
         for place in range(at + _ONE if kind == QUOTE else at, close):
             word = (word ^ np.uint64(BYTE_FOLD[data[place]])) * FNV_PRIME
-        digest = mix(digest * _STEP + word)
         tokens[count] = LITERAL_TOKEN if kind == QUOTE else word
-        content[count] = np.uint8(kind != QUOTE)
+        if content is not None:
+            digest = mix(digest * _STEP + word)
+            content[count] = np.uint8(kind != QUOTE)
         count += 1
         at = close + _ONE if kind == QUOTE else close
     return count, digest

@@ -11,6 +11,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from stillwatch.finding import Evidence, Family, Skipped
+from stillwatch.kernels.rows import distinct
 from stillwatch.signals.contract import Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
 from stillwatch.signals.counts import log_binomial_tail
 
@@ -35,6 +36,9 @@ before: a wave that grows while some are refused."""
 
 ITEM_OWNERS_MAX = 3
 """An item that more owners ask for went round, and is asked for after a refusal as it was before it."""
+
+MEETINGS_MAX = 1 << 20
+"""Meetings looked at in one go: some 50 MB, however often one item is asked for within the hour."""
 
 RATE_US = 300_000_000
 RATE_PRIOR = 4.0
@@ -201,26 +205,21 @@ def find_handoffs(panel: Panel, owner: Ints, owners: int) -> Handoffs | None:
     Twin:    tests/naive/failover.py::find_handoffs
     """
     calls = panel.calls
-    who = owner[calls.account]
-    refused = np.isin(calls.status, (FORBIDDEN, THROTTLED))
-    use = calls.tested & (calls.item != 0) & _rare(calls.item, who)
-    order = np.flatnonzero(use)
-    order = order[np.lexsort((calls.path[order], refused[order], who[order], calls.time_us[order], calls.item[order]))]
-    item, when, who, path = calls.item[order], calls.time_us[order], who[order], calls.path[order]
-    rate, refused = _refusal_rate(calls.time_us, refused)[order], refused[order]
-    starts, stops = np.searchsorted(item, item, "left"), np.searchsorted(item, item, "right")
-    pairs: dict[tuple[int, int], tuple[int, int]] = {}
-    for at in np.flatnonzero(refused)[np.argsort(when[refused], kind="stable")].tolist():
-        near = np.arange(starts[at], stops[at])
-        near = near[~refused[near] & (np.abs(when[near] - when[at]) <= HANDOFF_US) & (when[near] != when[at])]
-        if ((who[near] == who[at]) & (when[near] > when[at])).any():
-            continue
-        for other in near[who[near] != who[at]].tolist():
-            first, second = sorted((int(who[at]), int(who[other])))
-            pairs.setdefault((first, second), (at, other))
-    if not pairs:
+    refused = (calls.status == FORBIDDEN) | (calls.status == THROTTLED)
+    wanted = np.unique(calls.item[refused & calls.tested & (calls.item != 0)])
+    if not len(wanted):
         return None
-    at, other = np.array(list(pairs.values())).T
+    place = np.minimum(np.searchsorted(wanted, calls.item), len(wanted) - 1)
+    order = np.flatnonzero(wanted[place] == calls.item)
+    place, who = place[order], owner[calls.account[order]]
+    use = calls.tested[order] & _rare(place, who)[place]
+    order, place, who = order[use], place[use], who[use]
+    by = np.lexsort((calls.path[order], refused[order], who, calls.time_us[order], place))
+    order, place, who = order[by], place[by], who[by]
+    at, other = _met(place, calls.time_us[order], who, refused[order])
+    if not len(at):
+        return None
+    rate, when, path = _refusal_rate(calls.time_us, refused)[order], calls.time_us[order], calls.path[order]
     after = when[other] > when[at]
     moved = (path[at] != 0) & (path[other] != 0) & (path[at] != path[other])
     early, late = np.where(after, rate[at], rate[other]), np.where(after, rate[other], rate[at])
@@ -233,6 +232,45 @@ def find_handoffs(panel: Panel, owner: Ints, owners: int) -> Handoffs | None:
     return handoffs if len(handoffs.after) else None
 
 
+def _met(item: Ints, when: Ints, who: Ints, refused: npt.NDArray[np.bool_]) -> tuple[Ints, Ints]:
+    """Return where each pair of owners first met within HANDOFF_US on what one was refused: at the refused call, and at
+    the other owner's.
+
+    Shapes:  calls ordered by item, then time, then owner; refused calls are asked in the order of time.
+    """
+    asked = np.flatnonzero(refused)
+    asked = asked[np.argsort(when[asked], kind="stable")]
+    moments, moment = np.unique(when, return_inverse=True)
+    width = len(moments) + 1
+    soonest = np.searchsorted(moments, when[asked] - HANDOFF_US)
+    latest = np.searchsorted(moments, when[asked] + HANDOFF_US, "right")
+    starts, stops = (np.searchsorted(item * width + moment, item[asked] * width + end) for end in (soonest, latest))
+    part = np.cumsum(stops - starts) // MEETINGS_MAX
+    owners = int(who.max(initial=0)) + 1
+
+    def pairs(some: npt.NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+        length = (stops - starts)[some]
+        place = np.repeat(np.arange(len(length)), length)
+        other = np.arange(len(place)) + np.repeat(starts[some] - np.cumsum(length) + length, length)
+        at = asked[some][place]
+        near = ~refused[other] & (when[other] != when[at])
+        again = np.zeros(len(length), dtype=bool)
+        again[place[near & (who[other] == who[at]) & (when[other] > when[at])]] = True
+        near &= (who[other] != who[at]) & ~again[place]
+        at, other = at[near], other[near]
+        return _first(np.minimum(who[at], who[other]) * owners + np.maximum(who[at], who[other]), at, other)
+
+    found = [pairs(part == each) for each in np.unique(part)] or [pairs(part < 0)]
+    pair, at, other = (np.concatenate(column) for column in zip(*found, strict=True))
+    return _first(pair, at, other)[1:]
+
+
+def _first(pair: Ints, at: Ints, other: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the rows in which a pair occurs first, in their order."""
+    first = np.sort(np.unique(pair, return_index=True)[1])
+    return pair[first], at[first], other[first]
+
+
 def _refusal_rate(when: Ints, refused: npt.NDArray[np.bool_]) -> Floats:
     """Return for each call the share of refused calls in its five minutes, drawn towards the whole by RATE_PRIOR."""
     _, cell = np.unique(when // RATE_US, return_inverse=True)
@@ -241,12 +279,11 @@ def _refusal_rate(when: Ints, refused: npt.NDArray[np.bool_]) -> Floats:
     return np.asarray((np.bincount(cell, weights=refused) + RATE_PRIOR * whole) / (calls + RATE_PRIOR))[cell]
 
 
-def _rare(item: npt.NDArray[np.uint64], who: Ints) -> npt.NDArray[np.bool_]:
-    """Return the calls whose item two owners at least, and ITEM_OWNERS_MAX at most, ask for in the whole log."""
-    _, place = np.unique(item, return_inverse=True)
-    pair = np.unique(place.astype(np.int64) * (int(who.max(initial=0)) + 1) + who)
-    askers = np.bincount(pair // (int(who.max(initial=0)) + 1), minlength=int(place.max(initial=0)) + 1)
-    return np.asarray((askers[place] >= 2) & (askers[place] <= ITEM_OWNERS_MAX))
+def _rare(item: Ints, who: Ints) -> npt.NDArray[np.bool_]:
+    """Return which items, numbered from 0, two owners at least, and ITEM_OWNERS_MAX at most, ask for."""
+    (asked, _), _ = distinct(item, who)
+    askers = np.bincount(asked)
+    return (askers >= 2) & (askers <= ITEM_OWNERS_MAX)
 
 
 def _handoffs_tested(handoffs: Handoffs, owners: int) -> tuple[float, Floats]:

@@ -42,10 +42,12 @@ def conclude(panel: Panel) -> Mark | Skipped:
     days = day_counts(panel)
     day_log_p, day_without, day_ratio, _ = _spread(days[days > 0], panel.leave_out)
     log_e = _mean_log_e(spread_log_p, pace_log_p, day_log_p)
-    fewer, fewer_of_a_day = (np.full(len(panel.accounts), log_p) for log_p in (spread_log_p, day_log_p))
-    fewer[counts > 0], fewer_of_a_day[days > 0] = without_log_p, day_without
-    pairs, which = np.unique(np.stack([fewer, fewer_of_a_day]), axis=1, return_inverse=True)
-    left_out = np.array([_mean_log_e(one, pace_log_p, day) for one, day in pairs.T])[which.ravel()]
+    left_out = None
+    if panel.leave_out:
+        fewer, fewer_of_a_day = (np.full(len(panel.accounts), log_p) for log_p in (spread_log_p, day_log_p))
+        fewer[counts > 0], fewer_of_a_day[days > 0] = without_log_p, day_without
+        pairs, which = np.unique(np.stack([fewer, fewer_of_a_day]), axis=1, return_inverse=True)
+        left_out = np.array([_mean_log_e(one, pace_log_p, day) for one, day in pairs.T])[which.ravel()]
     said = Evidence(
         signal=IDENT,
         statement=f"calls for each of {len(seen)} accounts vary {ratio:.2f} times as much as chance alone makes "

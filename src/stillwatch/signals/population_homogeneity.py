@@ -83,32 +83,48 @@ def intraclass(sums: Floats, sizes: Floats, fold: np.ndarray) -> tuple[float, fl
     Twin:    tests/naive/population_homogeneity.py::intraclass
     """
     free = ~((sums >= sizes[:, None]) & (sizes[:, None] >= PREAMBLE_CALLS_MIN))
-    kept = np.where(free, sums, 0.0)
-    weight = np.where(free, sizes[:, None], 0.0)
-    square = np.where(free, sums**2 / sizes[:, None], 0.0)
+    square = sums**2 / sizes[:, None]
+    columns = [sums, sizes[:, None], sizes[:, None] ** 2, np.ones((len(sizes), 1))]
+    if not free.all():
+        square, *columns = (np.where(free, column, 0.0) for column in (square, *columns))
+    folds = np.unique(fold)
+    several = np.array([(fold != part).sum() > 1 for part in folds])
     # But for the squares all are whole numbers, whose sums without a fold are exact however they are come by.
-    columns = [kept, weight, weight**2, free.astype(np.float64)]
-    whole, ratio = _correlation([column.sum(axis=0) for column in columns], square.sum(axis=0))
-    lefts = []
-    for part, *sums_left in zip(np.unique(fold), *(sums_without(column, fold) for column in columns), strict=True):
-        stay = fold != part
-        if stay.sum() > 1:
-            lefts.append(_correlation(sums_left, square[stay].sum(axis=0))[0])
-    parts = np.array(lefts)
+    left = [sums_without(column, fold)[several] for column in columns]
+    squares = np.array([square[fold != part].sum(axis=0) for part in folds[several]]).reshape(-1, square.shape[1])
+    [whole], [ratio] = _correlations(
+        [column.sum(axis=0, keepdims=True) for column in columns], square.sum(axis=0)[None]
+    )
+    parts, _ = _correlations(left, squares)
     error = float(np.sqrt((len(parts) - 1) * parts.var())) if len(parts) > 1 else 1.0
-    return whole, error, ratio
+    return float(whole), error, float(ratio)
 
 
-def _correlation(sums: Sequence[Floats], square: Floats) -> tuple[float, float]:
-    """Return the intraclass correlation and F from what accounts add up to, bit by bit: how often it is set, the calls,
-    the squares of the calls, the accounts; and the squares over the calls: float64[64] each.
+def _correlations(counts: Sequence[Floats], square: Floats) -> tuple[Floats, Floats]:
+    """Return intraclass correlations and F from what accounts add up to, bit by bit: how often it is set, the calls,
+    the squares of the calls, the accounts; and the squares over the calls.
+
+    Shapes:  float64[r, 64], a row for each group of accounts, or float64[r, 1] where all bits have the same
+             → float64[r], float64[r].
     """
-    ones, calls, calls_squared, accounts = sums
+    sums = [np.repeat(of, square.shape[1] // of.shape[1], axis=1) for of in counts] + [square]
+    _, calls, _, accounts, _ = sums
     used = (accounts > 1) & (calls > accounts)
-    ones, calls, calls_squared, accounts, square = (of[used] for of in (ones, calls, calls_squared, accounts, square))
-    between = (square - ones**2 / calls).sum() / max(1.0, (accounts - 1).sum())
-    within = (ones - square).sum() / max(1.0, (calls - accounts).sum())
-    if within <= 0:
-        return 1.0, float("inf")
-    size = ((calls - calls_squared / calls) / (accounts - 1)).mean()
-    return float((between - within) / (between + (size - 1) * within)), float(between / within)
+    every = used.all(axis=1)
+    found, ratio = np.ones(len(used)), np.full(len(used), np.inf)
+    found[every], ratio[every] = _of_used([of[every] for of in sums])
+    for row in np.flatnonzero(~every & used.any(axis=1)):
+        [found[row]], [ratio[row]] = _of_used([of[row, used[row]][None] for of in sums])
+    return found, ratio
+
+
+def _of_used(sums: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Return the correlations and F of rows of which every bit is used; 1 and infinity where nothing varies within."""
+    ones, calls, calls_squared, accounts, square = sums
+    between = (square - ones**2 / calls).sum(axis=1) / np.maximum(1.0, (accounts - 1).sum(axis=1))
+    within = (ones - square).sum(axis=1) / np.maximum(1.0, (calls - accounts).sum(axis=1))
+    size = ((calls - calls_squared / calls) / (accounts - 1)).mean(axis=1)
+    varies = within > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.where(varies, (between - within) / (between + (size - 1) * within), 1.0)
+        return found, np.where(varies, between / within, np.inf)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import lambertw
 
 from stillwatch.finding import Evidence, Family, Skipped
 from stillwatch.kernels.rows import distinct
-from stillwatch.signals.contract import LOG_E_MAX, Floats, Ints, Mark, Panel, log_e_from_log_p, mean_log_e
+from stillwatch.signals.contract import LOG_E_MAX, Floats, Ints, Keys, Mark, Panel, log_e_from_log_p, mean_log_e
 from stillwatch.signals.counts import log_p_too_equal, truncated_counts
 
 IDENT = "queue-sharding"
@@ -138,7 +140,7 @@ def _collisions(panel: Panel, owner: Ints) -> tuple[float, float, int]:
     return min(LOG_E_MAX, log_e), float(chance.sum()), int(hit.sum())
 
 
-def _stock_size(item: NDArray[np.uint64], model: Ints, account: Ints, discovery: NDArray[np.bool_]) -> float | None:
+def _stock_size(item: Keys, model: Ints, account: Ints, discovery: NDArray[np.bool_]) -> float | None:
     """Return an upper estimate of the number of items in the stock (Lincoln and Petersen), or None."""
     shown = discovery & (item != 0)
     sizes = np.bincount(model[shown], minlength=model.max() + 1)
@@ -146,41 +148,61 @@ def _stock_size(item: NDArray[np.uint64], model: Ints, account: Ints, discovery:
     if second < 0:
         return None
     marked, again = (_holders(item[on], account[on]) for on in (shown & (model == first), shown & (model == second)))
-    met = sum(1 for key, who in again.items() if key in marked and (who == _SEVERAL or who != marked[key]))
+    _, before, after = np.intersect1d(marked.item, again.item, assume_unique=True, return_indices=True)
+    met = int((~again.alone[after] | (again.holder[after] != marked.holder[before])).sum())
     if met < RECAPTURES_MIN:
         return None
-    return float(len(marked) * len(again) / (met - 2 * np.sqrt(met)))
+    return float(len(marked.item) * len(again.item) / (met - 2 * np.sqrt(met)))
+
+
+class _Holders(NamedTuple):
+    """Items, ascending, the one who asked for each, _SEVERAL where more than one did, and whether it was one alone."""
+
+    item: Keys
+    holder: Ints
+    alone: NDArray[np.bool_]
 
 
 _SEVERAL = -1
 
 
-def _holders(item: NDArray[np.uint64], account: Ints) -> dict[int, int]:
-    """Return who asked for each item, _SEVERAL where more than one did."""
-    holders: dict[int, int] = {}
-    for key, who in zip(item.tolist(), account.tolist(), strict=True):
-        if holders.setdefault(key, who) != who:
-            holders[key] = _SEVERAL
-    return holders
+def _holders(item: Keys, account: Ints) -> _Holders:
+    (asked, asker), _ = distinct(item, account)
+    starts = np.flatnonzero(np.concatenate([[True], asked[1:] != asked[:-1]])[: len(asked)])
+    alone = np.diff(np.append(starts, len(asked))) == 1
+    return _Holders(asked[starts].astype(np.uint64), np.where(alone, asker[starts], _SEVERAL), alone)
 
 
-def _walk(item: NDArray[np.uint64], model: Ints, account: Ints, stock: float) -> tuple[Floats, NDArray[np.bool_]]:
-    """Go through the calls in order: the chance of meeting another account's item, and whether it was met."""
-    owner: dict[tuple[int, int], int] = {}
-    own: dict[tuple[int, int], int] = {}
-    drawn: dict[int, int] = {}
-    repeated: set[tuple[int, int, int]] = set()
-    chance, hit = [], []
-    for key, epoch, who in zip(item.tolist(), model.tolist(), account.tolist(), strict=True):
-        if (key, epoch, who) in repeated:
-            continue
-        repeated.add((key, epoch, who))
-        seen, mine = drawn.get(epoch, 0), own.get((epoch, who), 0)
-        chance.append(max(0.0, (seen - mine) / max(stock - mine, seen - mine + 1.0)))
-        met = (key, epoch) in owner
-        hit.append(met)
-        if not met:
-            owner[key, epoch] = who
-            drawn[epoch] = seen + 1
-        own[epoch, who] = mine + 1
-    return np.array(chance), np.array(hit, dtype=bool)
+def _walk(item: Keys, model: Ints, account: Ints, stock: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Go through the calls in order: the chance of meeting another account's item, and whether it was met.
+
+    Who asks for an item again on one model is passed over.
+    Twin:    tests/naive/queue_sharding.py::martingale
+    """
+    asked = _number(item) * (int(model.max(initial=0)) + 1) + model
+    asker = model * (int(account.max(initial=0)) + 1) + account
+    fresh = _earlier(_number(asked) * (int(asker.max(initial=0)) + 1) + asker) == 0
+    asked, asker, model = asked[fresh], asker[fresh], model[fresh]
+    hit, mine = _earlier(asked) > 0, _earlier(asker)
+    order = np.argsort(model, kind="stable")
+    first = ~hit[order]
+    drawn: Ints = np.cumsum(first) - first
+    starts = np.searchsorted(model[order], model[order])
+    seen = np.empty(len(order), dtype=np.int64)
+    seen[order] = drawn - drawn[starts]
+    chance = np.maximum(0.0, (seen - mine) / np.maximum(stock - mine, seen - mine + 1.0))
+    return chance, hit
+
+
+def _number(values: NDArray[np.generic]) -> Ints:
+    """Return a small number for each value."""
+    return np.asarray(np.unique(values, return_inverse=True)[1], dtype=np.int64)
+
+
+def _earlier(values: Ints) -> Ints:
+    """Return for each place how many earlier ones hold the same value."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    out = np.empty(len(values), dtype=np.int64)
+    out[order] = np.arange(len(values)) - np.searchsorted(ordered, ordered)
+    return out

@@ -168,14 +168,11 @@ def _usual_shares(panel: Panel) -> dict[int, Floats]:
     at = np.clip(at, 0, len(others) - 1)
     tested = inside & population.block_tested[at]
     calls = np.where(tested, others[at], 0).astype(np.float64)
-    shares = {}
-    for row, hour in enumerate(hours.tolist()):
-        if not tested[row].any() or (broken[at[row]] & inside[row]).any():
-            continue
-        even = 2.0 / tested[row].sum()
-        curve = (calls[row, 1:] + calls[row, :-1]) / max(1.0, calls[row].sum())
-        shares[hour] = np.minimum(1.0, LENIENCE * np.maximum(even, curve))
-    return shares
+    whole = tested.any(axis=1) & ~(broken[at] & inside).any(axis=1)
+    calls, tested = calls[whole], tested[whole]
+    even = 2.0 / tested.sum(axis=1, keepdims=True)
+    curve = (calls[:, 1:] + calls[:, :-1]) / np.maximum(1.0, calls.sum(axis=1, keepdims=True))
+    return dict(zip(hours[whole].tolist(), np.minimum(1.0, LENIENCE * np.maximum(even, curve)), strict=True))
 
 
 def _breaks(others: Ints, reach: int) -> npt.NDArray[np.bool_]:

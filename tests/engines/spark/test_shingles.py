@@ -6,6 +6,8 @@ The tasks run here without Spark, between shuffles that are made by hand.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from stillwatch import trace
 from stillwatch.engines import spark_shingles as tasks
 from stillwatch.engines.shingles import shared_shingles
 from stillwatch.engines.spark_rows import to_spark
-from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts
+from stillwatch.kernels.sharing import TABLE_BITS, mark_accounts, shared_slots
 from stillwatch.kernels.sifting import MARKS, STAYS
 from tests.engines.test_shingles import ACCOUNTS_MIN, log, over
 
@@ -67,7 +69,9 @@ def on_one_machine(
 ) -> tuple[np.ndarray, np.ndarray]:
     table = np.zeros(1 << TABLE_BITS, dtype=np.uint8)
     mark_accounts(raw[0], raw[1], table)
-    return shared_shingles(over(*kept, batch_rows=1_000), table, ACCOUNTS_MIN)
+    first, known = shared_slots(table), np.unique(kept[1])
+    with TemporaryDirectory() as work:
+        return shared_shingles(over(*kept, batch_rows=1_000), first, known, ACCOUNTS_MIN, Path(work))
 
 
 @pytest.mark.parametrize("seed", range(4))
