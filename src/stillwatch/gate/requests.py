@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeGuard
 from urllib.parse import parse_qsl, unquote
@@ -107,6 +107,11 @@ class Identity:
     user_agent: tuple[str, ...] = ("user-agent",)
     key: tuple[str, ...] = KEY_HEADERS
     account_by_key: bool = True
+    naming: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = (*self.account_id, *self.organization_id, *self.credential_id, *self.key)
+        object.__setattr__(self, "naming", frozenset(names))
 
 
 @lru_cache(PATHS_MAX)
@@ -169,24 +174,25 @@ def one_caller(headers: Iterable[tuple[str, str]], path: str, identity: Identity
     Raises:  Error `request-identity-unclear`.
     """
     found: dict[str, str] = {}
-    names = frozenset((*identity.account_id, *identity.organization_id, *identity.credential_id))
     keys: list[str] = []
     for name, value in headers:
-        if not value.strip(_JOINED):
-            continue  # It says nothing; of several that say nothing a proxy makes a row of commas.
-        if name in names and found.get(name, value) != value:
-            raise _unnamed("repeated-header")
-        if name in identity.key:
-            keys.append(value.strip())
-        found.setdefault(name, value)
+        if name in identity.naming:
+            if not value.strip(_JOINED):
+                continue  # It says nothing; of several that say nothing a proxy makes a row of commas.
+            if name in identity.key:
+                keys.append(value.strip())
+            if found.get(name, value) != value and (name not in identity.key or name in identity.account_id):
+                raise _unnamed("repeated-header")
+        if value:
+            found.setdefault(name, value)
     in_query = _keys_in_query(path)
     keys += in_query
     if in_query and identity.key and not any(name in found for name in identity.key):
         found[identity.key[-1]] = in_query[0]
-    if len(keys) and identity.account_by_key and not first_header(found, identity.account_id):
+    if keys and identity.account_by_key and not first_header(found, identity.account_id):
         if not all(_ONE_KEY.fullmatch(key) or _SIGNED.match(key) for key in keys):
             raise _unnamed("more-than-a-key")
-        if len({key_digest(key) for key in keys}) > 1:
+        if len(keys) > 1 and len({key_digest(key) for key in keys}) > 1:
             raise _unnamed("two-keys")
     return found
 
