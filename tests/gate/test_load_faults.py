@@ -8,6 +8,7 @@ import resource
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,13 +29,31 @@ HELD_MIB_MAX = 160
 """What a gate may hold more while it is sent 100 MB: its own bound on a body is 32 MiB, and a whole one is joined."""
 
 
-@pytest.fixture(scope="module")
-def provider() -> Provider:
-    return Provider()
+class Flood(Provider):
+    """Answers the model `flood` with 200 MB as fast as they are taken, and says when nobody takes more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent_mib = 0
+
+    async def answer(self, asked: Any, answered: Any, receive: Any, send: Any) -> None:
+        if asked["model"] != "flood":
+            await super().answer(asked, answered, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": b" " * MIB, "more_body": True})
+            self.sent_mib += 1
+        await send({"type": "http.response.body", "body": b"{}", "more_body": False})
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Running]:
+def provider() -> Flood:
+    return Flood()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, provider: Flood) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("gate")
     with served(provider) as url:
         upstream = f'[upstream]\nurl = "{url}"'
@@ -100,7 +119,7 @@ def hundred_mb_in_chunks() -> Iterator[bytes]:
         yield b"100000\r\n" + b"x" * MIB + b"\r\n"
 
 
-def test_a_body_of_a_hundred_megabytes_is_refused_and_not_held(running: Running, provider: Provider) -> None:
+def test_a_body_of_a_hundred_megabytes_is_refused_and_not_held(running: Running, provider: Flood) -> None:
     running.chat()
     provider.requests.clear()
     before = forget_peak(running)
@@ -128,13 +147,26 @@ def test_a_body_that_comes_too_slowly_is_given_up(running: Running, path: str) -
     assert running.chat().status == 200
 
 
-def test_who_leaves_in_the_middle_of_a_body_leaves_nothing_behind(running: Running, provider: Provider) -> None:
+def test_who_leaves_in_the_middle_of_a_body_leaves_nothing_behind(running: Running, provider: Flood) -> None:
     provider.requests.clear()
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", running.port), timeout=30) as leaving:
             leaving.sendall(head(CHAT, "content-length: 100") + b'{"model":')
     until(lambda: running.metric("open_requests") == 0)
     assert not provider.requests
+    assert running.chat().status == 200
+
+
+def test_a_reply_that_its_caller_does_not_take_is_not_held(running: Running, provider: Flood) -> None:
+    asked = json.dumps({"model": "flood", "stream": True, "messages": []}).encode()
+    before = forget_peak(running)
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as lazy:
+        lazy.sendall(head(CHAT, f"content-length: {len(asked)}") + asked)
+        until(lambda: provider.sent_mib > 0, 30)
+        # While he takes nothing others are answered, and what the provider sends stops somewhere on its way.
+        assert [running.chat().status for _ in range(50)] == [200] * 50
+        assert provider.sent_mib < 100
+        assert peak_mib(running) - before < 32
     assert running.chat().status == 200
 
 
