@@ -50,7 +50,9 @@ class Gate:
         decision = policy.decide(call, recognition, observed)
         if snapshot is not None and decision.rung != "allow":
             decision = replace(decision, snapshot=snapshot.ident)
-        await self.state.record(Outcome(call.time_us, recognition, decision, acted=decision.rung in ACTING))
+        # A call that goes on untouched leaves nothing to take note of before its reply.
+        if decision.rung != "allow":
+            await self.state.record(Outcome(call.time_us, recognition, decision, acted=decision.rung in ACTING))
         self.meter.decided(door, decision, time.perf_counter() - begun)
         return Ticket(call, recognition, decision)
 
