@@ -28,7 +28,7 @@ def served(app: object, **options: object) -> Iterator[str]:
     """Serve an application, and give its address."""
     # Replies that are broken off on purpose are no news to who reads the tests.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, **options)
+    config = uvicorn.Config(app, **{"host": "127.0.0.1", "port": 0, "log_config": None, "access_log": False, **options})
     # As the gate's own server does: who forwards for whom is the gate's to judge.
     config.proxy_headers = config.server_header = config.date_header = False
     config.timeout_graceful_shutdown = 1

@@ -137,6 +137,17 @@ def test_what_a_check_cannot_do_to_a_body_is_told_and_cannot_be_forged() -> None
     assert {each.append_action for each in answer.ok_response.headers} == {overwrite}
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files"])
+def test_no_caller_writes_a_header_of_the_gates(path: str) -> None:
+    sent = {"x-user-id": "a", "x-stillwatch-tier": "cleared", "x_stillwatch_mark": "1", "x-other": "1"}
+    decision = Decision(rung="tag", tag=(("x-stillwatch-tier", "watch"),))
+    answer = asyncio.run(answer_to(Deciding(lambda call: decision), check(sent, path=path)))
+    removed = set(answer.ok_response.headers_to_remove)
+    assert "x_stillwatch_mark" in removed
+    assert "x-other" not in removed
+    assert told(answer).get("x-stillwatch-tier") == "watch" or "x-stillwatch-tier" in removed
+
+
 @pytest.mark.parametrize(("is_open", "status"), [(True, 0), (False, 7)])
 def test_an_internal_error_is_an_answer_of_the_policy_and_never_a_failed_call(is_open: bool, status: int) -> None:
     def fail(call: Call) -> Decision:

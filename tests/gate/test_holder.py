@@ -123,3 +123,18 @@ def test_a_gate_that_remembers_its_life_before_takes_nothing_older(signer: Signe
     signer.write(given(run_of(), sequence=5))
     held = holder(signer, meter, sequence_min=6)
     assert (held.refresh(NOW_US), held.current(), meter.taken()) == (False, None, {"snapshot-old": 1})
+
+
+def test_who_writes_over_the_file_in_its_place_changes_nothing_in_force(signer: Signer, meter: Counted) -> None:
+    held = holder(signer, meter)
+    signer.write(given(run_of()))
+    assert held.refresh(NOW_US)
+    in_force = held.current()
+    assert in_force is not None
+    for content in (bytes(signer.path.stat().st_size), b""):
+        # Not by a rename: the same file, as a copy over it leaves it for a while.
+        signer.path.write_bytes(content)
+        assert in_force.recognise(call("acct-1")).tier == "suspected"
+        assert not held.refresh(NOW_US)
+    assert held.current() is in_force
+    assert meter.alarms["snapshot-cut"] == 1

@@ -13,7 +13,7 @@ from stillwatch.adapters.messages import block_digest
 from stillwatch.adapters.raw_pair_profiles import MIDDLEWARE
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Call
-from stillwatch.gate.requests import Identity, call_of, is_model_path, parsed, plain_path
+from stillwatch.gate.requests import Identity, call_of, is_model_path, one_caller, parsed, plain_path
 
 PATHS = {
     "/v1/chat/completions": "messages",
@@ -250,3 +250,72 @@ def test_any_body_of_json_makes_a_call(body, sent):
 def test_an_honest_object_is_parsed_as_it_is(body):
     body = {f"x-{key}": value for key, value in body.items()}
     assert parsed(json.dumps(body).encode(), "/v1/messages") == body
+
+
+KEY, OTHER = "sk-one-0123456789", "sk-two-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        ([("authorization", f"Bearer {KEY}")], "/v1/messages"),
+        ([("authorization", f"bearer\t {KEY} ")], "/v1/messages"),
+        ([("authorization", KEY)], "/v1/messages"),
+        ([("x-api-key", KEY), ("authorization", f"Bearer {KEY}")], "/v1/messages"),
+        ([("authorization", ""), ("x-api-key", KEY)], "/v1/messages"),
+        ([("x-y", "1"), ("x-y", "2"), ("x-goog-api-key", KEY)], "/v1beta/models/gemini-x:generateContent"),
+        ([], f"/v1beta/models/gemini-x:generateContent?alt=sse&k%65y={KEY}"),
+    ],
+)
+def test_a_key_is_the_same_caller_however_it_is_sent(lines, path):
+    headers = one_caller(lines, path, Identity())
+    account = call_of(path, headers, None, Identity(), 0, None).account_id
+    assert account == call_of("/v1/messages", {"x-api-key": KEY}, None, Identity(), 0, None).account_id
+
+
+@pytest.mark.parametrize(
+    ("lines", "path"),
+    [
+        ([("authorization", f"Bearer {KEY}"), ("authorization", f"Bearer {OTHER}")], "/v1/messages"),
+        ([("authorization", f"Bearer {OTHER}"), ("x-api-key", KEY)], "/v1/messages"),
+        ([("authorization", f"Bearer {KEY} {OTHER}")], "/v1/messages"),
+        ([("authorization", f"Bearer {KEY},Bearer {OTHER}")], "/v1/messages"),
+        ([("authorization", f"Basic {KEY}, {OTHER}")], "/v1/messages"),
+        ([("authorization", f"Token {KEY} x=1")], "/v1/messages"),
+        ([("authorization", f"{KEY} {OTHER} x")], "/v1/messages"),
+        ([("x-api-key", f"{KEY},{OTHER}")], "/v1/messages"),
+        ([("x-user-id", "acct-1"), ("x-user-id", "acct-2")], "/v1/messages"),
+        ([("x-organization-id", "org-1"), ("x-organization-id", "org-2")], "/v1/messages"),
+        ([("x-goog-api-key", OTHER)], f"/v1beta/models/gemini-x:generateContent?key={KEY}"),
+        ([], f"/v1beta/models/gemini-x:generateContent?key={KEY}&key={OTHER}"),
+        ([], "/v1beta/models/gemini-x:generateContent?" + "a=1&" * 200),
+    ],
+)
+def test_headers_that_name_two_callers_are_refused_without_quoting_them(lines, path):
+    with pytest.raises(Error) as caught:
+        one_caller(lines, path, Identity())
+    assert caught.value.ident == "request-identity-unclear"
+    assert "sk-" not in str(caught.value) + caught.value.message + str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [("authorization", "AWS4-HMAC-SHA256 Credential=AKID/x, SignedHeaders=host, Signature=f00")],
+        [("x-user-id", "acct-1"), ("authorization", f"Bearer {KEY}"), ("x-api-key", OTHER)],
+        [("x-user-id", "acct-1"), ("x-user-id", "acct-1")],
+        [("accept", "a"), ("accept", "b"), ("x-forwarded-for", "a"), ("x-forwarded-for", "b")],
+    ],
+)
+def test_headers_that_name_one_caller_are_taken_as_they_are(lines):
+    assert one_caller(lines, "/v1/messages", Identity()) == dict(reversed(lines))
+
+
+def test_a_deployment_that_needs_two_keys_says_which_one_counts():
+    lines = [("x-api-key", "of-the-gateway"), ("authorization", f"Bearer {KEY}")]
+    assert one_caller(lines, "/v1/messages", Identity(key=("authorization",)))["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions/x/..", "/v1/files/%2e%2e/chat/completions"])
+def test_dots_hide_no_call(path):
+    assert is_model_path(plain_path(path))

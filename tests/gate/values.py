@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -170,10 +170,11 @@ class Standing:
         return put_together(settings, self.parts(), told, now_us)
 
 
-def call_of_headers(path: str, headers: Mapping[str, str], time_us: int) -> Call | None:
+def call_of_headers(path: str, lines: Sequence[tuple[str, str]], time_us: int) -> Call | None:
     """The least that reads a request of headers: an account, where the path is a chat's."""
     if not path.partition("?")[0].endswith("/chat/completions"):
         return None
+    headers = dict(lines)
     return Call(
         time_us, headers.get("x-user-id", ""), headers.get("x-model", ""), client_ip=headers.get("x-forwarded-for")
     )

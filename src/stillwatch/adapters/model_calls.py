@@ -74,7 +74,8 @@ def key_digest(key: str) -> str | None:
     """Return the digest by which a key stands for its owner, or None for one that was masked."""
     if MASKED.search(key[:KEY_CHARS_MAX]):
         return None
-    secret = key.rpartition(" ")[2] or key
+    # Whatever white space stands between a scheme and its key, and behind it, servers do not mind it.
+    secret = (key.split() or [key])[-1]
     return f"key:{hashlib.blake2b(secret.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"
 
 

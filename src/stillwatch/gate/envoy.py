@@ -22,7 +22,8 @@ from google.rpc import status_pb2
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Call, Decision, Reply
-from stillwatch.gate.requests import Identity, call_of, is_model_path, parsed, plain_path
+from stillwatch.gate.forwarding import RESERVED_PREFIX, spelt_alike
+from stillwatch.gate.requests import Identity, call_of, is_model_path, one_caller, parsed, plain_path
 from stillwatch.gate.service import Gate
 
 DOOR = "envoy"
@@ -57,31 +58,28 @@ class EnvoyDoor(auth_grpc.AuthorizationServicer):  # type: ignore[misc]  # its p
             async with asyncio.timeout(ANSWER_SHARE * deadline_s):
                 return await self._answer(request)
         except TimeoutError:
-            return self._without_answer("deadline")
+            return self._without_answer("deadline", request)
         except Error as error:
             return _refused(400, {"code": error.ident, "message": error.message})
         except Exception:  # noqa: BLE001  # whatever it is, the check has an answer
-            return self._without_answer("internal-error")
+            return self._without_answer("internal-error", request)
 
     async def _answer(self, request: Any) -> Any:
         call = self._call(request)
         if call is None:
-            return _allowed(Decision())
+            return _allowed(Decision(), request)
         ticket = await self._gate.decide(call, DOOR)
         decision = ticket.decision
         if decision.delay_ms:
             await asyncio.sleep(decision.delay_ms / 1000)
-        answer = _denied(decision) if decision.is_refusal else _allowed(decision)
+        answer = _denied(decision) if decision.is_refusal else _allowed(decision, request)
         await self._gate.replied(ticket, Reply(status=answer.denied_response.status.code or None))
         return answer
 
     def _call(self, request: Any) -> Call | None:
-        http = request.attributes.request.http
-        headers: dict[str, str] = dict(http.headers) or {
-            each.key.lower(): each.value or each.raw_value.decode("utf-8", "replace")
-            for each in http.header_map.headers
-        }
+        http, lines = request.attributes.request.http, _lines(request)
         path = plain_path(http.path)
+        headers = one_caller(lines, http.path, self._identity) if is_model_path(path) else {}
         raw = http.raw_body or http.body.encode()
         body = None
         if raw and is_model_path(path):
@@ -92,10 +90,10 @@ class EnvoyDoor(auth_grpc.AuthorizationServicer):  # type: ignore[misc]  # its p
         peer = request.attributes.source.address.socket_address.address or None
         return call_of(path, headers, body, self._identity, self._now_us(), peer)
 
-    def _without_answer(self, ident: str) -> Any:
+    def _without_answer(self, ident: str, request: Any) -> Any:
         self._gate.meter.alarm(ident)
         decision = self._gate.policy().without_answer(ident)
-        return _denied(decision) if decision.is_refusal else _allowed(decision)
+        return _denied(decision) if decision.is_refusal else _allowed(decision, request)
 
 
 async def serve(door: EnvoyDoor, address: str) -> tuple[Any, int]:
@@ -118,10 +116,23 @@ async def serve(door: EnvoyDoor, address: str) -> tuple[Any, int]:
     return server, port
 
 
-def _allowed(decision: Decision) -> Any:
+def _lines(request: Any) -> list[tuple[str, str]]:
+    """Return the headers of the request that is asked about, whichever way Envoy told them."""
+    http = request.attributes.request.http
+    return [(name.lower(), value) for name, value in http.headers.items()] or [
+        (each.key.lower(), each.value or each.raw_value.decode("utf-8", "replace")) for each in http.header_map.headers
+    ]
+
+
+def _allowed(decision: Decision, request: Any) -> Any:
+    """Let a call pass. Headers under the gate's own prefix that its caller wrote end here."""
     told = _told(decision)
+    written = [name for name, _ in _lines(request) if spelt_alike(name.encode()).startswith(RESERVED_PREFIX)]
     headers = [_header(name, value) for name, value in (*decision.tag, *told.items())]
-    forged = [f"x-stillwatch-{name}" for name in TOLD if f"x-stillwatch-{name}" not in told]
+    ours = {each.header.key.lower() for each in headers}
+    forged = [
+        name for name in dict.fromkeys([*(f"x-stillwatch-{name}" for name in TOLD), *written]) if name not in ours
+    ]
     answer = auth.CheckResponse(
         status=status_pb2.Status(code=OK),
         ok_response=auth.OkHttpResponse(headers=headers, headers_to_remove=forged),

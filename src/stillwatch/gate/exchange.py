@@ -5,7 +5,7 @@ A door knows `Asked` and `Answer` and no socket; the server reads the one and se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,12 +30,16 @@ class UnreadableError(Exception):
 
 @dataclass(slots=True)
 class Asked:
-    """One request as a door sees it: names of headers in lower case, the last of equal names."""
+    """One request as a door sees it: names of headers in lower case, of equal names the first that says anything.
+
+    `lines` are the headers as they came, for a door that passes judgement on whoever wrote them.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes
+    lines: Sequence[tuple[bytes, bytes]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,11 @@ def headers_of(scope: Scope, count_max: int, bytes_max: int) -> dict[str, str]:
     raw = scope["headers"]
     if len(raw) > count_max or sum([len(name) + len(value) for name, value in raw]) > bytes_max:
         raise UnreadableError(431, "headers-too-large")
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    found: dict[str, str] = {}
+    for name, value in raw:
+        if value:
+            found.setdefault(name.decode("latin-1"), value.decode("latin-1"))
+    return found
 
 
 async def body_of(receive: Receive, bytes_max: int) -> bytes:

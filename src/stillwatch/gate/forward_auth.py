@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from stillwatch.errors import Error
 from stillwatch.gate.answers import NOTHING, PREFIX, encoded, notice_json, refusal_headers, status_of, told
 from stillwatch.gate.contract import Decision, Reason, Reply
 from stillwatch.gate.exchange import JSON, Answer, Asked, UnreadableError
@@ -54,7 +55,10 @@ class ForwardAuth:
         uri = asked.headers.get(convention.uri)
         if not uri:
             raise UnreadableError(400, "no-original-path")
-        call = self._call_of(uri, asked.headers, self._now_us())
+        try:
+            call = self._call_of(uri, _lines(asked), self._now_us())
+        except Error as error:
+            raise UnreadableError(400, error.ident) from None
         if call is None:
             return _answer(Decision(), convention)
         ticket = await self._gate.decide(call, DOOR)
@@ -71,6 +75,12 @@ class ForwardAuth:
 
     async def close(self) -> None:
         """There is nothing to hand in: no ticket stays open."""
+
+
+def _lines(asked: Asked) -> list[tuple[str, str]]:
+    """Return the headers as a log reads them, a pair for each line."""
+    lines = [(name.decode("latin-1"), value.decode("utf-8", "replace")) for name, value in asked.lines]
+    return lines or list(asked.headers.items())
 
 
 def _with_what_is_left(decision: Decision) -> Decision:

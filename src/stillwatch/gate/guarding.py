@@ -19,7 +19,7 @@ from stillwatch.gate.forwarding import Headers
 from stillwatch.gate.passing import GivenUpError, Passing, send_answer
 from stillwatch.gate.receiving import App, BodyPool, BodyRefusedError, Bounds, Inbox, Receive, Scope, Send
 from stillwatch.gate.refusing import answer, refusal
-from stillwatch.gate.requests import Identity, call_of, is_model_path, parsed, plain_path
+from stillwatch.gate.requests import Identity, call_of, is_model_path, one_caller, parsed, plain_path
 from stillwatch.gate.service import Gate
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -61,10 +61,11 @@ class Guard:
     async def _exchange(self, app: App, scope: Scope, inbox: Inbox, send: Send, spoken: tuple[str, Api]) -> None:
         begun = time.perf_counter()
         path, api = spoken
+        headers = self._headers(scope)
         request = _parsed(inbox, path)
         client = scope.get("client")
         peer = client[0] if client else None
-        call = call_of(path, by_name(scope["headers"]), request, self.identity, time.time_ns() // 1000, peer)
+        call = call_of(path, headers, request, self.identity, time.time_ns() // 1000, peer)
         assert call is not None, "a model path makes a call"
         ticket = await self._decided(call)
         decision = ticket.decision
@@ -72,15 +73,17 @@ class Guard:
         if (changed := applied(request, api, decision)) is not None:
             inbox.body = msgspec.json.encode(changed)
         del request, changed
+        if decision.is_refusal:
+            told = refusal(decision, api)
+            # Told first: an answer that was given is one that is captured.
+            await self.gate.replied(ticket, Reply(status=told.status, duration_ms=(time.perf_counter() - begun) * 1e3))
+            await send_answer(send, told)
+            return
         strip: frozenset[Strip] = frozenset() if decision.rung in UNFELT else decision.strip
         passing = Passing(send, api, strip, self.bounds)
         status: int | None = None
         try:
-            if decision.is_refusal:
-                told = refusal(decision, api)
-                status = told.status
-                await send_answer(send, told)
-            elif await self._is_gone(inbox, decision):
+            if await self._is_gone(inbox, decision):
                 status = GONE_STATUS
             else:
                 await app(_scope(scope, decision, len(inbox.body or b"")), inbox, passing)
@@ -93,6 +96,15 @@ class Guard:
             if passing.alarm:
                 self.gate.meter.alarm(passing.alarm)
             await self.gate.replied(ticket, reply)
+
+    def _headers(self, scope: Scope) -> dict[str, str]:
+        query = scope.get("query_string", b"").decode("latin-1")
+        target = scope["raw_path"].decode("latin-1") if scope.get("raw_path") else scope["path"]
+        lines = ((name.decode("latin-1").lower(), value.decode("utf-8", "replace")) for name, value in scope["headers"])
+        try:
+            return one_caller(lines, f"{target}?{query}" if query else target, self.identity)
+        except Error as error:
+            raise BodyRefusedError(400, error.ident, f"{error.message}; {error.hint}") from None
 
     async def _decided(self, call: Call) -> Ticket:
         try:
@@ -110,15 +122,6 @@ class Guard:
         if decision.delay_ms <= 0 or decision.rung in UNFELT:
             return False
         return await inbox.gone_within(min(decision.delay_ms, self.bounds.delay_ms_max) / 1000)
-
-
-def by_name(headers: Headers) -> dict[str, str]:
-    """Return headers by lower-case name, of several the first that says anything."""
-    found: dict[str, str] = {}
-    for name, value in headers:
-        if value:
-            found.setdefault(name.decode("latin-1").lower(), value.decode("utf-8", "replace"))
-    return found
 
 
 def _parsed(inbox: Inbox, path: str) -> dict[str, Any]:

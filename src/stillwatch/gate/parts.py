@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -20,8 +20,11 @@ from stillwatch.gate.exchange import App
 from stillwatch.gate.service import Gate
 from stillwatch.gate.settings import GateSettings, read_token
 
-CallReader = Callable[[str, Mapping[str, str], int], Call | None]
-"""Path, headers and time of a request whose body is not seen → its call, None where the path is no model call's."""
+CallReader = Callable[[str, Sequence[tuple[str, str]], int], Call | None]
+"""Path, headers and time of a request whose body is not seen → its call, None where the path is no model call's.
+
+Names of headers are in lower case, a pair for each line. Raises Error where they name two callers.
+"""
 
 RunBeside = Callable[[Gate], Awaitable[None]]
 """Work that goes on beside the answers until it is cancelled."""
@@ -64,7 +67,7 @@ def now_us() -> int:
 
 def real_parts(settings: GateSettings, meter: Meter) -> Parts:
     """Open what the settings name. Raises Error."""
-    from stillwatch.gate.requests import Identity, call_of
+    from stillwatch.gate.requests import Identity, call_of, is_model_path, one_caller, plain_path
     from stillwatch.gate.snapshot import key_of_block
 
     secret = read_key(str(settings.path(settings.key_file)))
@@ -88,8 +91,10 @@ def real_parts(settings: GateSettings, meter: Meter) -> Parts:
         background.append(lambda _gate: capture.run(rotate))
         closers.append(capture.close)
 
-    def header_call(path: str, headers: Mapping[str, str], time_us: int) -> Call | None:
-        return call_of(path, headers, None, identity, time_us, None)
+    def header_call(path: str, headers: Sequence[tuple[str, str]], time_us: int) -> Call | None:
+        if not is_model_path(plain_path(path)):
+            return None
+        return call_of(path, one_caller(headers, path, identity), None, identity, time_us, None)
 
     return Parts(
         keeper=open_keeper(settings, secret, meter),

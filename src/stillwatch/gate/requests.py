@@ -6,11 +6,12 @@ detection learnt there are met here. A body that two readers could read in two w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeGuard
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from stillwatch.adapters.bodies import Columns, request_columns, typed
 from stillwatch.adapters.messages import CONTENT_KEYS, REQUEST_KEYS, SYSTEM_KEYS
@@ -64,6 +65,17 @@ PROMPT_KEYS = (
 PATHS_MAX = 128
 """Paths whose reading is remembered: an API has some dozens; a hostile one is as long as a server takes, some 64 KB."""
 
+QUERY_FIELDS_MAX = 100
+"""Fields of a query that are looked through for a key: APIs take a handful."""
+
+_ONE_KEY = re.compile(r"[^\s,]+(?:\s+[^\s,]+)?")
+"""A key, or a scheme and a key."""
+
+_SIGNED = re.compile(r"(?!(?:bearer|basic|token|key|api-?key)\b)\S+\s+\w+=", re.IGNORECASE)
+"""What clouds send instead of a key (AWS4-HMAC-SHA256): a scheme, and parts with names."""
+
+_JOINED = " \t,"
+
 INT64 = 2**63
 
 TEXTS = (
@@ -95,14 +107,25 @@ class Identity:
     user_agent: tuple[str, ...] = ("user-agent",)
     key: tuple[str, ...] = KEY_HEADERS
     account_by_key: bool = True
+    naming: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        names = (*self.account_id, *self.organization_id, *self.credential_id, *self.key)
+        object.__setattr__(self, "naming", frozenset(names))
 
 
 @lru_cache(PATHS_MAX)
 def plain_path(path: str) -> str:
-    """Return a path as servers may come to see it: decoded once, without query, parameters or double slashes."""
+    """Return a path as servers may come to see it: decoded once, without query, parameters, dots or double slashes."""
     decoded = unquote(path.partition("?")[0].partition("#")[0]).replace("\\", "/")
-    segments = [segment.partition(";")[0] for segment in decoded.split("/")]
-    return "/" + "/".join(segment for segment in segments if segment.strip(" ."))
+    segments: list[str] = []
+    for segment in decoded.split("/"):
+        name = segment.partition(";")[0]
+        if name.strip() == "..":
+            del segments[-1:]
+        elif name.strip(" ."):
+            segments.append(name)
+    return "/" + "/".join(segments)
 
 
 @lru_cache(PATHS_MAX)
@@ -139,6 +162,39 @@ def parsed(body: bytes, path: str) -> dict[str, Any]:
     if read in present and present[0] != read:
         raise _unclear("two-prompts")
     return decoded
+
+
+def one_caller(headers: Iterable[tuple[str, str]], path: str, identity: Identity) -> dict[str, str]:
+    """Return headers by name, of several the first that says anything, where all of them name one caller.
+
+    Names are in lower case, a pair for each line; `path` may have a query, in which Gemini takes keys. Refused is what
+    a gate could read as one caller and an upstream as another: a header of the account, its organisation or its
+    credential that says two things; where the account is the key's, two keys, or a key with more behind it.
+
+    Raises:  Error `request-identity-unclear`.
+    """
+    found: dict[str, str] = {}
+    keys: list[str] = []
+    for name, value in headers:
+        if name in identity.naming:
+            if not value.strip(_JOINED):
+                continue  # It says nothing; of several that say nothing a proxy makes a row of commas.
+            if name in identity.key:
+                keys.append(value.strip())
+            if found.get(name, value) != value and (name not in identity.key or name in identity.account_id):
+                raise _unnamed("repeated-header")
+        if value:
+            found.setdefault(name, value)
+    in_query = _keys_in_query(path)
+    keys += in_query
+    if in_query and identity.key and not any(name in found for name in identity.key):
+        found[identity.key[-1]] = in_query[0]
+    if keys and identity.account_by_key and not first_header(found, identity.account_id):
+        if not all(_ONE_KEY.fullmatch(key) or _SIGNED.match(key) for key in keys):
+            raise _unnamed("more-than-a-key")
+        if len(keys) > 1 and len({key_digest(key) for key in keys}) > 1:
+            raise _unnamed("two-keys")
+    return found
 
 
 def call_of(
@@ -191,6 +247,17 @@ def call_of(
         presented_blocks=said.presented_blocks,
         **columns,
     )
+
+
+def _keys_in_query(path: str) -> list[str]:
+    query = path.partition("?")[2]
+    if not query or MODEL_IN_PATH.search(plain_path(path)) is None:
+        return []
+    try:
+        pairs = parse_qsl(query.partition("#")[0], max_num_fields=QUERY_FIELDS_MAX)
+    except ValueError:
+        raise _unnamed("too-long-a-query") from None
+    return [value for name, value in pairs if name == "key"]
 
 
 def _checked(row: Columns) -> dict[str, Any]:
@@ -261,6 +328,14 @@ def _has_strange_message(body: dict[str, Any]) -> bool:
             if any(isinstance(each, dict) and _misspells(each, MESSAGE_KEYS) for each in (message, *parts)):
                 return True
     return False
+
+
+def _unnamed(reason: str) -> Error:
+    return Error(
+        "request-identity-unclear",
+        f"the headers of a model call name its caller in more than one way: {reason}",
+        hint="send one key, once; where two are needed, the gate's settings can name the header that counts",
+    )
 
 
 def _unclear(reason: str) -> Error:

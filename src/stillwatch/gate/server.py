@@ -11,7 +11,7 @@ import contextlib
 import hmac
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -66,7 +66,11 @@ class Public:
             return
         door = self._door(scope["path"])
         if door is None and self.rest is not None:
-            await self.rest(scope, receive, send)
+            try:
+                await self.rest(scope, receive, send)
+            except Exception:
+                self.meter.alarm("exchange-broken")
+                raise
             return
         self.open_count += 1
         try:
@@ -107,12 +111,21 @@ class Public:
 
     async def _asked(self, scope: Scope, receive: Receive) -> Asked:
         headers = headers_of(scope, self.limits.headers_count_max, self.limits.header_bytes_max)
-        if self.token is not None and not _holds(headers.get(TOKEN_HEADER, ""), self.token):
+        if not self._may_ask(headers):
             raise UnreadableError(401, "no-token")
         if self.trace is not None:
             self.trace(headers.get("traceparent", ""))
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length[:20]) > self.limits.body_bytes_max:
+            raise UnreadableError(413, "body-too-large")
         body = await body_of(receive, self.limits.body_bytes_max)
-        return Asked(scope["method"], scope["path"], headers, body)
+        return Asked(scope["method"], scope["path"], headers, body, scope["headers"])
+
+    def _may_ask(self, headers: Mapping[str, str]) -> bool:
+        """Tell whether a gateway asks. Where callers reach the port too, it is one that has a token, or nobody."""
+        if self.token is None:
+            return self.rest is None
+        return _holds(headers.get(TOKEN_HEADER, ""), self.token)
 
     def _unanswered(self, door: Door, ident: str) -> Answer:
         self.meter.alarm(ident)

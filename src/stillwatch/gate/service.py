@@ -58,6 +58,9 @@ class Gate:
 
     async def replied(self, ticket: Ticket, reply: Reply) -> None:
         """Take note of how a call ended: its tokens, the blocks issued, and the call itself where it is captured."""
+        # First, since nothing is waited for here: whoever ends this process afterwards loses no event.
+        if self.capture is not None:
+            self.capture.keep(ticket, reply)
         keys = tuple(self.key_of_block(block) for block in reply.issued_blocks)
         await self.state.record(
             Outcome(
@@ -69,5 +72,3 @@ class Gate:
                 input_tokens=-1 if reply.input_tokens is None else reply.input_tokens,
             )
         )
-        if self.capture is not None:
-            self.capture.keep(ticket, reply)

@@ -1,4 +1,4 @@
-"""A snapshot that is asked call by call: a few look-ups in mapped columns, and one pass over the call's text.
+"""A snapshot that is asked call by call: a few look-ups in its columns, and one pass over the call's text.
 
 A snapshot never changes once it is open, and holds no scratch: any number of threads may ask it at once.
 """
@@ -68,7 +68,7 @@ def _spelt(names: tuple[str | None, ...]) -> NDArray[np.uint8]:
 
 
 class MappedSnapshot:
-    """A snapshot in memory that the file system shares among processes (`contract.Snapshot`)."""
+    """A snapshot in memory (`contract.Snapshot`)."""
 
     def __init__(self, opened: SnapshotFile, secret: bytes) -> None:
         self._head, self._ident, self._columns = opened.head, opened.ident, opened.columns

@@ -5,8 +5,8 @@
     columns  little-endian, each at a multiple of ALIGNED
     tail     JSON: an Ed25519 signature over the BLAKE2b digest of all that stands before it
 
-A file is read once from end to end when it is opened, and mapped into memory from then on. It is replaced by renaming
-another over it, never written to in place: what was verified is what is mapped.
+A file is read once from end to end when it is opened, and held in memory from then on: what was verified is what is in
+force, even where somebody writes over the file in its place. Rename another over it, so that nobody reads half of one.
 """
 
 from __future__ import annotations
@@ -185,21 +185,25 @@ def _name(digest: bytes) -> str:
 
 
 def read(path: Path, public_pems: dict[str, bytes]) -> SnapshotFile:
-    """Map a snapshot that one of the trusted keys (file name → PEM) has signed, read once from end to end.
+    """Take in a snapshot that one of the trusted keys (file name → PEM) has signed, read once from end to end.
+
+    What was checked is held in memory of this process: whoever writes over the file in its place, or cuts it, can
+    neither change what is in force after its signature was checked nor end the process that looks at it.
 
     Raises:  no-such-snapshot, snapshot-broken, snapshot-version, snapshot-cut, snapshot-forged, snapshot-untrusted.
-    Cost:    O(bytes): a second for each gigabyte or two; the columns stay in the file.
+    Cost:    O(bytes): a second for each gigabyte or two, and as much memory.
     """
     try:
         with path.open("rb") as stream:
             head_bytes, size = _check_header(stream, str(path))
-            digest, signature = _digest(stream, size), stream.read(TAIL_BYTES_MAX)
-            signer = _check_signature(digest, signature, public_pems, str(path))
-            mapped = mmap.mmap(stream.fileno(), size, access=mmap.ACCESS_READ)
+            held = _held(stream, size, str(path))
+            signature = stream.read(TAIL_BYTES_MAX)
     except OSError as error:
         raise Error("no-such-snapshot", "the snapshot cannot be read", where=str(path)) from error
-    head = _head(mapped[HEADER.size : HEADER.size + head_bytes], str(path))
-    return SnapshotFile(head, _columns(head, mapped, str(path)), _name(digest), signer)
+    digest = hashlib.blake2b(held).digest()
+    signer = _check_signature(digest, signature, public_pems, str(path))
+    head = _head(bytes(held[HEADER.size : HEADER.size + head_bytes]), str(path))
+    return SnapshotFile(head, _columns(head, held, str(path)), _name(digest), signer)
 
 
 def check(head: Head, key: str, now_us: int, where: str) -> None:
@@ -246,13 +250,16 @@ def _check_header(stream: BinaryIO, where: str) -> tuple[int, int]:
     return head_bytes, size
 
 
-def _digest(stream: BinaryIO, size: int) -> bytes:
+def _held(stream: BinaryIO, size: int, where: str) -> memoryview:
+    """Read what is signed into memory that no file stands behind, page by page aligned, and never written again."""
+    memory = memoryview(mmap.mmap(-1, size))
     stream.seek(0)
-    digest, left = hashlib.blake2b(), size
-    while left and (piece := stream.read(min(left, _READ))):
-        digest.update(piece)
-        left -= len(piece)
-    return digest.digest()
+    at = 0
+    while at < size and (count := stream.readinto(memory[at : at + _READ])):  # type: ignore[attr-defined]
+        at += count
+    if at < size:
+        raise _cut(where)
+    return memory.toreadonly()
 
 
 def _check_signature(digest: bytes, tail: bytes, public_pems: dict[str, bytes], where: str) -> str:
@@ -282,16 +289,16 @@ def _head(told: bytes, where: str) -> Head:
         raise _broken("its head cannot be read", where) from error
 
 
-def _columns(head: Head, mapped: mmap.mmap, where: str) -> Columns:
+def _columns(head: Head, held: memoryview, where: str) -> Columns:
     """Return every column, an empty one for each that the head does not name."""
     found: Columns = {name: np.zeros(0, dtype=dtype) for name, dtype in COLUMNS.items()}
     for one in head.columns:
         if COLUMNS.get(one.name) != one.dtype or len(found[one.name]):
             raise _broken("it has a column that this version does not know", where)
         size = np.dtype(one.dtype).itemsize * one.length
-        if one.offset % ALIGNED or one.offset < HEADER.size or one.length <= 0 or one.offset + size > len(mapped):
+        if one.offset % ALIGNED or one.offset < HEADER.size or one.length <= 0 or one.offset + size > len(held):
             raise _broken("a column lies outside of it", where)
-        found[one.name] = np.frombuffer(mapped, dtype=one.dtype, count=one.length, offset=one.offset)
+        found[one.name] = np.frombuffer(held, dtype=one.dtype, count=one.length, offset=one.offset)
     return found
 
 
