@@ -24,7 +24,7 @@ import numpy as np
 from stillwatch.evidence import signing
 from stillwatch.gate.contract import Call
 from stillwatch.gate.run_files import Held, Marks, RunFiles
-from stillwatch.gate.snapshot import MappedSnapshot, open_snapshot
+from stillwatch.gate.snapshot import OpenSnapshot, open_snapshot
 from stillwatch.gate.snapshot_build import Given, build
 from stillwatch.gate.snapshot_file import write
 from stillwatch.kernels.single import call_shingles
@@ -88,7 +88,7 @@ def prompts(count: int) -> list[tuple[str | None, str]]:
     return found
 
 
-def timed(snapshot: MappedSnapshot, texts: list[tuple[str | None, str]]) -> tuple[np.ndarray, int]:
+def timed(snapshot: OpenSnapshot, texts: list[tuple[str | None, str]]) -> tuple[np.ndarray, int]:
     calls = [
         Call(
             NOW_US, f"acct-{number}", f"model-{number % 5}", f"org-{number % 900}", f"key-{number}",

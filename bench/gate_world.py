@@ -29,7 +29,7 @@ from stillwatch.gate.metrics import Metrics
 from stillwatch.gate.policy import load
 from stillwatch.gate.run_files import Held, Marks, RunFiles
 from stillwatch.gate.service import Gate
-from stillwatch.gate.snapshot import MappedSnapshot, key_of_block, open_snapshot
+from stillwatch.gate.snapshot import OpenSnapshot, key_of_block, open_snapshot
 from stillwatch.gate.snapshot_build import Given, build
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.single import call_shingles
@@ -82,7 +82,7 @@ class Place:
     def settings(self) -> Path:
         return self.folder / "gate.toml"
 
-    def opened(self) -> MappedSnapshot:
+    def opened(self) -> OpenSnapshot:
         pems = {"signer.pub": (self.folder / "signer.pub").read_bytes()}
         return open_snapshot(self.snapshot, pems, SECRET, now_us())
 

@@ -39,7 +39,7 @@ from stillwatch.gate.memory import MemoryState
 from stillwatch.gate.policy import load
 from stillwatch.gate.rehearsal import read_calls
 from stillwatch.gate.service import Gate
-from stillwatch.gate.snapshot import MappedSnapshot, key_of_block, open_snapshot
+from stillwatch.gate.snapshot import OpenSnapshot, key_of_block, open_snapshot
 from stillwatch.pseudonym import UNKEYED
 
 SCENARIOS = (
@@ -198,7 +198,7 @@ class Silent:
         self.alarms[ident] += 1
 
 
-def decided(snapshot: MappedSnapshot, calls: Iterator[Call]) -> Iterator[tuple[Call, Recognition, Decision]]:
+def decided(snapshot: OpenSnapshot, calls: Iterator[Call]) -> Iterator[tuple[Call, Recognition, Decision]]:
     """Let a gate with the policy `strict` decide calls in their order."""
     policy = load(Path(POLICY), _now_us())
     gate = Gate(lambda: snapshot, lambda: policy, MemoryState(), Silent(), key_of_block(UNKEYED))
@@ -221,7 +221,7 @@ def calls_of(table: pa.Table, folder: Path) -> Iterator[tuple[str, Call]]:
     return zip(ordered["event_id"].to_pylist(), (call for call, _ in read), strict=True)
 
 
-def played(world: World, table: pa.Table, kept_back: dict[str, str], snapshot: MappedSnapshot, work: Path) -> Found:
+def played(world: World, table: pa.Table, kept_back: dict[str, str], snapshot: OpenSnapshot, work: Path) -> Found:
     """Play events through the gate; return what it did with the standby's campaign calls and with honest calls."""
     idents: list[str] = []
 

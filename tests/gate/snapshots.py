@@ -14,7 +14,7 @@ from stillwatch.evidence import signing
 from stillwatch.gate import snapshot_file
 from stillwatch.gate.contract import Call
 from stillwatch.gate.run_files import Held, Marks, RunFiles
-from stillwatch.gate.snapshot import MappedSnapshot, open_snapshot
+from stillwatch.gate.snapshot import OpenSnapshot, open_snapshot
 from stillwatch.gate.snapshot_build import Given, build
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.kernels.single import call_shingles
@@ -81,7 +81,7 @@ class Signer:
     def write(self, asked: Given) -> str:
         return snapshot_file.write(self.path, *build(asked), self.private)
 
-    def open(self, asked: Given, now_us: int = NOW_US) -> MappedSnapshot:
+    def open(self, asked: Given, now_us: int = NOW_US) -> OpenSnapshot:
         self.write(asked)
         return open_snapshot(self.path, self.trusted, SECRET, now_us)
 

@@ -16,7 +16,7 @@ from stillwatch.gate.contract import HOUR_US, Decision
 from stillwatch.gate.memory import MemoryState
 from stillwatch.gate.policy import CompiledPolicy, compile_text
 from stillwatch.gate.service import Gate
-from stillwatch.gate.snapshot import MappedSnapshot
+from stillwatch.gate.snapshot import OpenSnapshot
 from tests.gate.snapshots import DAY_US, NOW_US, SECRET, Signer, call, given, run_of
 from tests.gate.whole_gate import CONFIRMED, SUSPECTED, sanction, shipped
 
@@ -44,7 +44,7 @@ class Unheard:
 
 
 @pytest.fixture(scope="module")
-def snapshot(tmp_path_factory: pytest.TempPathFactory) -> MappedSnapshot:
+def snapshot(tmp_path_factory: pytest.TempPathFactory) -> OpenSnapshot:
     known = given(run_of(), sanctions=(sanction("confirmed", CONFIRMED),))
     return Signer(tmp_path_factory.mktemp("snapshot")).open(known)
 
@@ -54,9 +54,7 @@ def policy() -> CompiledPolicy:
     return compile_text(shipped("cautious"), "cautious", NOW_US, SECRET)
 
 
-def decisions(
-    snapshot: MappedSnapshot, policy: CompiledPolicy, account: str, times_us: Iterable[int]
-) -> list[Decision]:
+def decisions(snapshot: OpenSnapshot, policy: CompiledPolicy, account: str, times_us: Iterable[int]) -> list[Decision]:
     """Decide one account's calls at these times, in this order, from a state that knows nothing yet."""
     gate = Gate(lambda: snapshot, lambda: policy, MemoryState(), Unheard(), hash)
 
@@ -69,7 +67,7 @@ def decisions(
 @examples(steps=st.lists(st.integers(-25, 25), min_size=1, max_size=40))
 @settings(max_examples=15)
 def test_a_clock_that_steps_within_an_hour_gives_no_second_budget(
-    snapshot: MappedSnapshot, policy: CompiledPolicy, steps: list[int]
+    snapshot: OpenSnapshot, policy: CompiledPolicy, steps: list[int]
 ) -> None:
     times = [HALF_PAST_US + steps[at % len(steps)] * MINUTE_US for at in range(CALLS_MAX + 20)]
     told = decisions(snapshot, policy, SUSPECTED, times)
@@ -77,7 +75,7 @@ def test_a_clock_that_steps_within_an_hour_gives_no_second_budget(
 
 
 def test_a_clock_that_steps_back_over_the_hour_gives_no_second_budget(
-    snapshot: MappedSnapshot, policy: CompiledPolicy
+    snapshot: OpenSnapshot, policy: CompiledPolicy
 ) -> None:
     spent = [HALF_PAST_US] * (CALLS_MAX + 1)
     told = decisions(snapshot, policy, SUSPECTED, [*spent, HALF_PAST_US - HOUR_US, HALF_PAST_US])
@@ -89,7 +87,7 @@ def test_a_clock_that_steps_back_over_the_hour_gives_no_second_budget(
 
 
 def test_what_expires_does_so_at_its_time_and_a_clock_that_was_wrong_leaves_nothing_behind(
-    snapshot: MappedSnapshot, policy: CompiledPolicy
+    snapshot: OpenSnapshot, policy: CompiledPolicy
 ) -> None:
     long_after = NOW_US + 60 * DAY_US
     times = [NOW_US, long_after, NOW_US - DAY_US, long_after, NOW_US]
@@ -98,7 +96,7 @@ def test_what_expires_does_so_at_its_time_and_a_clock_that_was_wrong_leaves_noth
 
 
 def test_no_call_of_a_confirmed_account_passes_whatever_the_clock_does(
-    snapshot: MappedSnapshot, policy: CompiledPolicy
+    snapshot: OpenSnapshot, policy: CompiledPolicy
 ) -> None:
     hours = [0, 5, -5, 100, -100, 200, 0, -1, 1]
     told = decisions(snapshot, policy, CONFIRMED, [NOW_US + hour * HOUR_US for hour in hours])
@@ -106,7 +104,7 @@ def test_no_call_of_a_confirmed_account_passes_whatever_the_clock_does(
 
 
 def test_a_reference_for_an_appeal_is_of_the_call_and_not_of_the_order(
-    tmp_path: Path, snapshot: MappedSnapshot, policy: CompiledPolicy
+    tmp_path: Path, snapshot: OpenSnapshot, policy: CompiledPolicy
 ) -> None:
     forth = decisions(snapshot, policy, CONFIRMED, [NOW_US, NOW_US + 1])
     back = decisions(snapshot, policy, CONFIRMED, [NOW_US + 1, NOW_US])

@@ -67,7 +67,7 @@ class Deciding:
 
 @asynccontextmanager
 async def asked(deciding: Deciding, deadline_s: float = 5.0) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
-    gate = Gate(lambda: None, lambda: deciding, deciding, deciding, lambda digest: 1)
+    gate = Gate(lambda: None, lambda: deciding, deciding, deciding, lambda digest: 1, wait_s=20.0)
     door = EnvoyDoor(gate, Identity(), deadline_s, lambda: 1_790_000_000_000_000)
     server, port = await serve(door, "127.0.0.1:0")
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -162,7 +162,7 @@ def test_an_internal_error_is_an_answer_of_the_policy_and_never_a_failed_call(is
 
 def test_a_check_is_answered_within_its_deadline() -> None:
     deciding = Deciding(lambda call: Decision(), wait_s=30.0)
-    answer = asyncio.run(answer_to(deciding, check({"x-user-id": "a"}), deadline_s=0.05))
+    answer = asyncio.run(answer_to(deciding, check({"x-user-id": "a"}), deadline_s=0.02))
     assert told(answer)["x-stillwatch-error"] == "deadline"
 
 

@@ -9,7 +9,7 @@ from stillwatch.gate.contract import Decision
 from stillwatch.gate.guarding import Guard
 from stillwatch.gate.receiving import BodyPool, Bounds
 from stillwatch.gate.requests import Identity
-from tests.gate.hand_written import HandWritten
+from tests.gate.hand_written import NOTICE, HandWritten
 
 BODY = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Tides?"}]}).encode()
 
@@ -49,15 +49,19 @@ def ask(parts, caller, app=answering, bounds=None, pool=None):
     return asyncio.run(guard(app, scope, caller.receive, caller.send, "/v1/messages"))
 
 
-def test_a_state_that_never_answers_is_answered_for_within_the_deadline():
-    parts, caller = HandWritten(), Caller()
+def test_a_state_that_never_answers_counts_as_away_and_who_is_known_stays_known():
+    parts, caller, seen = HandWritten(), Caller(), []
 
     async def never(call, recognition):
         await asyncio.Event().wait()
 
-    parts.state.observe = never
-    ask(parts, caller, bounds=Bounds(decide_s_max=0.02))
-    assert (caller.status, parts.meter.alarms) == (403, ["gate-deadline"])
+    def decide(call, recognition, observed):
+        seen.append(observed.available)
+        return Decision(rung="deny", notice=NOTICE)
+
+    parts.state.observe, parts.policy.decide, parts.gate.wait_s = never, decide, 0.02
+    ask(parts, caller)
+    assert (caller.status, parts.meter.alarms, seen) == (403, ["state-late"], [False])
     assert parts.replies[0].status == 403
 
 

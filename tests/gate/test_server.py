@@ -35,17 +35,17 @@ def test_a_call_is_decided_over_the_wire(tmp_path: Path) -> None:
     assert (told["rung"], told["refuse"]) == ("allow", False)
 
 
-@pytest.mark.parametrize(("closed", "refuse"), [(False, False), (True, True)])
-def test_a_slow_state_gets_the_policys_own_choice_in_time(tmp_path: Path, closed: bool, refuse: bool) -> None:
+def test_a_slow_state_counts_as_away_in_time_and_whoever_is_known_stays_known(tmp_path: Path) -> None:
     standing = Standing()
-    standing.state.seconds, standing.policy.closed = 30, closed
+    standing.state.seconds = 30
     with serving(standing.assembly(settings_of(tmp_path, limits=Limits(deadline_ms=50)))) as gate:
         begun = time.monotonic()
-        told = ask(gate.running.public_port, "POST", PATH, CALL).json()
+        known = ask(gate.running.public_port, "POST", PATH, {**CALL, "account_id": "acct-confirmed"}).json()
+        unknown = ask(gate.running.public_port, "POST", PATH, CALL).json()
         assert time.monotonic() - begun < 5
         text = ask(gate.running.admin_port, "GET", "/metrics").body.decode()
-    assert (told["refuse"], told["error"]) == (refuse, "deadline")
-    assert 'stillwatch_gate_alarms_total{ident="deadline"} 1.0' in text
+    assert (known["refuse"], unknown["refuse"]) == (True, False)
+    assert 'stillwatch_gate_alarms_total{ident="state-late"} 2.0' in text
 
 
 def test_an_error_of_ours_is_an_answer_too_and_is_counted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from stillwatch.gate.contract import Call, Recognition
-from stillwatch.gate.snapshot import MappedSnapshot, key_of_block
+from stillwatch.gate.snapshot import OpenSnapshot, key_of_block
 from stillwatch.grant import Grant
 from stillwatch.sanction import Sanction
 from tests.gate.snapshots import (
@@ -169,7 +169,7 @@ def test_names_and_blocks_have_the_pseudonyms_that_detection_gives_them(signer: 
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> MappedSnapshot:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> OpenSnapshot:
     return Signer(tmp_path_factory.mktemp("shared")).open(given(run_of(), grants=(allowed(),)))
 
 
@@ -178,7 +178,7 @@ wild = st.none() | st.text(st.characters(), max_size=40) | st.just("\ud800 lone"
 
 @examples(wild, wild, wild, wild, st.lists(st.text(max_size=9), max_size=3))
 def test_no_call_is_too_strange_to_be_looked_up(
-    shared: MappedSnapshot, account: str | None, owner: str | None, system: str | None, newest: str | None,
+    shared: OpenSnapshot, account: str | None, owner: str | None, system: str | None, newest: str | None,
     blocks: list[str],
 ) -> None:  # fmt: skip
     found = shared.recognise(
@@ -196,7 +196,7 @@ def test_no_call_is_too_strange_to_be_looked_up(
     assert (found.tier, len(found.block_keys)) == ("none", len(blocks))
 
 
-def test_any_number_of_threads_may_ask_at_once(shared: MappedSnapshot) -> None:
+def test_any_number_of_threads_may_ask_at_once(shared: OpenSnapshot) -> None:
     calls = [call(f"acct-{number}", (TEMPLATE, "Something else. ")[number % 2] * (number % 7)) for number in range(200)]
     alone = [shared.recognise(one) for one in calls]
     with ThreadPoolExecutor(4) as pool:

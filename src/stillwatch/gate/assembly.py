@@ -212,7 +212,11 @@ def put_together(settings: GateSettings, parts: Parts, told: Told, now_us: Calla
     Raises:  what reading the policy raises; a gate does not start without one.
     """
     policy = PolicyKeeper(parts.read_policy, parts.read_policy(now_us()))
-    gate = Gate(parts.keeper.current, policy.current, parts.state, told.meter, parts.key_of_block, parts.capture)
+    # Half of the deadline: the rest is for the work, and for the way back.
+    wait_s = settings.limits.deadline_ms / 2000
+    gate = Gate(
+        parts.keeper.current, policy.current, parts.state, told.meter, parts.key_of_block, parts.capture, wait_s
+    )
     parts.keeper.refresh(now_us())
     assembly = Assembly(settings, parts, gate, policy, told, tuple(_doors(settings, gate, parts, now_us)), now_us)
     assembly.show()

@@ -257,7 +257,7 @@ class Ticket:
 
 
 class Snapshot(Protocol):
-    """What detection and people have decided, ready to be asked (`gate.snapshot.MappedSnapshot`)."""
+    """What detection and people have decided, ready to be asked (`gate.snapshot.OpenSnapshot`)."""
 
     @property
     def ident(self) -> str: ...

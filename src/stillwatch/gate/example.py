@@ -45,7 +45,7 @@ envoy = false         # gRPC checks at [envoy]
 body-bytes-max = 67108864
 headers-count-max = 200
 header-bytes-max = 65536
-# What is not decided by then gets what the policy chose for it.
+# The state is waited for half as long, then it counts as away; an Envoy gets an answer by then.
 deadline-ms = 100
 read-seconds = 10.0
 concurrency-max = 10000

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillwatch.errors import Error
 from stillwatch.gate.contract import Meter
-from stillwatch.gate.snapshot import MappedSnapshot, open_snapshot
+from stillwatch.gate.snapshot import OpenSnapshot, open_snapshot
 
 _Seen = tuple[int, int, int]
 """Inode, size and time of change: what tells one file of a name from the next."""
@@ -27,11 +27,11 @@ class Holder:
     secret: bytes
     meter: Meter
     sequence_min: int = 0
-    _held: MappedSnapshot | None = field(default=None, init=False)
+    _held: OpenSnapshot | None = field(default=None, init=False)
     _seen: _Seen | None = field(default=None, init=False)
     _fault: str = field(default="", init=False)
 
-    def current(self) -> MappedSnapshot | None:
+    def current(self) -> OpenSnapshot | None:
         """Return the snapshot in force; None before there was one."""
         return self._held
 

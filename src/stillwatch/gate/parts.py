@@ -171,7 +171,6 @@ def _proxy(settings: GateSettings, identity: Any) -> tuple[Callable[[Gate], App]
     bounds = Bounds(
         body_bytes_max=limits.body_bytes_max,
         body_s_max=limits.read_seconds,
-        decide_s_max=limits.deadline_ms / 1000,
     )
     return lambda gate: Proxy(gate, upstream, identity, bounds, place.unknown), upstream
 

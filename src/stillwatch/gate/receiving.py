@@ -31,7 +31,6 @@ class Bounds:
     bodies_bytes_max: int = 512 << 20
     reply_bytes_max: int = 64 << 20
     body_s_max: float = 60.0
-    decide_s_max: float = 0.25
     delay_ms_max: int = 10_000
 
 

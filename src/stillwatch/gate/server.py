@@ -93,19 +93,18 @@ class Public:
             return _problem(404, "no-such-path")
         asked: Asked | None = None
         try:
-            async with asyncio.timeout(self.limits.read_seconds) as within:
+            async with asyncio.timeout(self.limits.read_seconds):
                 asked = await self._asked(scope, receive)
-                if self.open_count > self.limits.concurrency_max:
-                    return self._unanswered(door, "overloaded")
-                within.reschedule(asyncio.get_running_loop().time() + self.limits.deadline_ms / 1000)
-                return await door.answer(asked)
+            if self.open_count > self.limits.concurrency_max:
+                return self._unanswered(door, "overloaded")
+            return await door.answer(asked)
         except UnreadableError as error:
             if error.code == "body-too-large":
                 # The gateway let it through and will send it on: that is a call which was not decided.
                 return self._unanswered(door, error.code)
             return _problem(error.status, error.code)
         except TimeoutError:
-            return _problem(408, "body-too-slow") if asked is None else self._unanswered(door, "deadline")
+            return _problem(408, "body-too-slow") if asked is None else self._unanswered(door, "internal-error")
         except Exception:  # noqa: BLE001  # whatever it was, the gateway has an answer
             return self._unanswered(door, "internal-error")
 

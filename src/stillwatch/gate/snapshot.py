@@ -32,7 +32,7 @@ RARE_KINDS = ("address", "client", "credential", "end user")
 _NOTHING = np.zeros(0, dtype=np.uint8)
 
 
-def open_snapshot(path: Path, public_pems: dict[str, bytes], secret: bytes, now_us: int) -> MappedSnapshot:
+def open_snapshot(path: Path, public_pems: dict[str, bytes], secret: bytes, now_us: int) -> OpenSnapshot:
     """Open a snapshot that one of the trusted keys (file name → PEM) has signed.
 
     Raises:  no-such-snapshot, snapshot-broken, snapshot-version, snapshot-cut, snapshot-forged, snapshot-untrusted,
@@ -41,7 +41,7 @@ def open_snapshot(path: Path, public_pems: dict[str, bytes], secret: bytes, now_
     opened = snapshot_file.read(path, public_pems)
     snapshot_file.check(opened.head, key_ident(secret), now_us, str(path))
     _check_columns(opened.columns, str(path))
-    snapshot = MappedSnapshot(opened, secret)
+    snapshot = OpenSnapshot(opened, secret)
     # The first call would wait for the kernels.
     snapshot.recognise(Call(now_us, "nobody", "none", input_text="nothing"))
     return snapshot
@@ -67,7 +67,7 @@ def _spelt(names: tuple[str | None, ...]) -> NDArray[np.uint8]:
     return np.frombuffer(struct.pack(f"<{len(spelt)}I", *map(len, spelt)) + b"".join(spelt), np.uint8)
 
 
-class MappedSnapshot:
+class OpenSnapshot:
     """A snapshot in memory (`contract.Snapshot`)."""
 
     def __init__(self, opened: SnapshotFile, secret: bytes) -> None:
