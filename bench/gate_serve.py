@@ -103,6 +103,7 @@ async def guardrail(folder: Path) -> None:
 async def look_up(folder: Path) -> None:
     from stillwatch.gate.guardrail import PASS
     from stillwatch.gate.server import Running, listening, serve
+    from stillwatch.gate.settings import Limits
 
     body = PASS.body
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
@@ -117,7 +118,8 @@ async def look_up(folder: Path) -> None:
 
     running = Running()
     places = listening("127.0.0.1", 0), listening("127.0.0.1", 0)
-    await asyncio.gather(tell_when_started(running), serve((app, places[0]), (app, places[1]), running, 1))
+    limits = Limits(drain_seconds=1)
+    await asyncio.gather(tell_when_started(running), serve((app, places[0]), (app, places[1]), running, limits))
 
 
 async def envoy(folder: Path) -> None:
