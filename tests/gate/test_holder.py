@@ -41,8 +41,8 @@ def meter() -> Counted:
     return Counted()
 
 
-def holder(signer: Signer, meter: Counted, sequence_min: int = 0) -> Holder:
-    return Holder(signer.path, signer.trusted, SECRET, meter, sequence_min)
+def holder(signer: Signer, meter: Counted, memory: Path | None = None) -> Holder:
+    return Holder(signer.path, signer.trusted, SECRET, meter, memory)
 
 
 def test_a_gate_begins_without_one_and_takes_the_first_that_is_good(signer: Signer, meter: Counted) -> None:
@@ -119,10 +119,30 @@ def test_one_that_expires_in_force_knows_nobody_and_alarms(signer: Signer, meter
     assert current.recognise(call("acct-1", TEMPLATE, time_us=late)).tier == "none"
 
 
-def test_a_gate_that_remembers_its_life_before_takes_nothing_older(signer: Signer, meter: Counted) -> None:
+def test_a_gate_that_is_started_again_takes_what_it_had_or_newer_and_nothing_older(
+    signer: Signer, meter: Counted, tmp_path: Path
+) -> None:
+    memory = tmp_path / "sequence"
+    signer.write(given(run_of(), sequence=6))
+    assert holder(signer, meter, memory).refresh(NOW_US)
+    assert holder(signer, meter, memory).refresh(NOW_US)
     signer.write(given(run_of(), sequence=5))
-    held = holder(signer, meter, sequence_min=6)
-    assert (held.refresh(NOW_US), held.current(), meter.taken()) == (False, None, {"snapshot-old": 1})
+    again = holder(signer, meter, memory)
+    assert (again.refresh(NOW_US), again.current(), meter.taken()) == (False, None, {"snapshot-old": 1})
+    signer.write(given(run_of(), sequence=7))
+    assert again.refresh(NOW_US)
+
+
+def test_a_memory_that_cannot_be_read_takes_nothing_and_one_that_cannot_be_kept_is_told(
+    signer: Signer, meter: Counted, tmp_path: Path
+) -> None:
+    signer.write(given(run_of(), sequence=6))
+    broken = tmp_path / "broken"
+    broken.write_text("no number")
+    assert not holder(signer, meter, broken).refresh(NOW_US)
+    assert meter.taken() == {"sequence-unreadable": 1}
+    assert holder(signer, meter, tmp_path / "nowhere" / "sequence").refresh(NOW_US)
+    assert meter.taken() == {"sequence-not-kept": 1}
 
 
 def test_who_writes_over_the_file_in_its_place_changes_nothing_in_force(signer: Signer, meter: Counted) -> None:

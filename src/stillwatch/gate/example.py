@@ -11,6 +11,8 @@ file = "snapshot.bin"
 # Public keys of who may sign a snapshot.
 keys = ["issuer.pub"]
 refresh-seconds = 5.0
+# Where the gate keeps which snapshot it has taken, so that a restart takes no older one.
+sequence-file = "snapshot.sequence"
 
 [policy]
 file = "policy.yaml"

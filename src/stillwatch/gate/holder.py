@@ -18,15 +18,16 @@ _Seen = tuple[int, int, int]
 class Holder:
     """The snapshot at `path`, as long as one of the trusted keys (file name → PEM) signed it.
 
-    `sequence_min` is the oldest sequence that is taken at first: what a gate remembers of its life before. A snapshot
-    in force that expires stays, and knows nobody.
+    `memory` is the file in which a gate keeps the sequence that it has taken, so that no older one is taken after it
+    was started again either; without one a gate begins with whatever is good. A snapshot in force that expires stays,
+    and knows nobody.
     """
 
     path: Path
     public_pems: Mapping[str, bytes]
     secret: bytes
     meter: Meter
-    sequence_min: int = 0
+    memory: Path | None = None
     _held: OpenSnapshot | None = field(default=None, init=False)
     _seen: _Seen | None = field(default=None, init=False)
     _fault: str = field(default="", init=False)
@@ -40,7 +41,8 @@ class Holder:
 
         Whatever is wrong with it keeps the last good one and raises an alarm of that name, again at every look until it
         is put right: no-such-snapshot, snapshot-broken, snapshot-version, snapshot-cut, snapshot-forged,
-        snapshot-untrusted, snapshot-other-key, snapshot-future, snapshot-expired, snapshot-old.
+        snapshot-untrusted, snapshot-other-key, snapshot-future, snapshot-expired, snapshot-old, sequence-unreadable. A
+        sequence that cannot be kept is the alarm sequence-not-kept, once for each snapshot.
 
         Cost:    one look at the file's status; where it changed, the file read from end to end, a fifth of a second for
                  a million accounts: ask from a thread of its own, never from one that answers calls.
@@ -66,10 +68,38 @@ class Holder:
         held = self._held
         if held is not None and found.ident == held.ident:
             return ""
-        if found.head.sequence < self.sequence_min or (held and found.head.sequence <= held.head.sequence):
+        if held is not None:
+            oldest = held.head.sequence + 1
+        else:
+            try:
+                oldest = _remembered(self.memory)
+            except (OSError, ValueError):
+                return "sequence-unreadable"
+        if found.head.sequence < oldest:
             return "snapshot-old"
         self._held = found
+        if self.memory is not None and not _remember(self.memory, found.head.sequence):
+            self.meter.alarm("sequence-not-kept")
         return ""
+
+
+def _remembered(memory: Path | None) -> int:
+    """Return the sequence that was taken last; 0 where none was. Raises OSError, ValueError."""
+    try:
+        return int(memory.read_text(encoding="ascii")) if memory is not None else 0
+    except FileNotFoundError:
+        return 0
+
+
+def _remember(memory: Path, sequence: int) -> bool:
+    """Keep a sequence, whole or not at all; return whether it could be."""
+    unfinished = memory.with_name(f"{memory.name}.unfinished")
+    try:
+        unfinished.write_text(f"{sequence}\n", encoding="ascii")
+        unfinished.replace(memory)
+    except OSError:
+        return False
+    return True
 
 
 def _seen(path: Path) -> _Seen | None:

@@ -114,7 +114,9 @@ def open_keeper(settings: GateSettings, secret: bytes, meter: Meter) -> Keeper:
     """Return the keeper of the snapshot that the settings name; it has read nothing yet."""
     from stillwatch.gate.holder import Holder
 
-    return Holder(settings.path(settings.snapshot.file), public_keys(settings), secret, meter)
+    place = settings.snapshot
+    memory = settings.path(place.sequence_file)
+    return Holder(settings.path(place.file), public_keys(settings), secret, meter, memory)
 
 
 def public_keys(settings: GateSettings) -> dict[str, bytes]:

@@ -47,11 +47,13 @@ class Admin(_Part, frozen=True):
 
 
 class SnapshotFile(_Part, frozen=True):
-    """The signed snapshot, and the public keys of those who may sign it."""
+    """The signed snapshot, and the public keys of those who may sign it. In `sequence_file` the gate keeps which one it
+    has taken, so that no older one is taken after a restart."""
 
     file: str
     keys: Annotated[tuple[str, ...], Meta(min_length=1, max_length=64)]
     refresh_seconds: Seconds = 5.0
+    sequence_file: str = "snapshot.sequence"
 
 
 class PolicyFile(_Part, frozen=True):
