@@ -13,6 +13,9 @@ from stillwatch.gate.settings import GateSettings, read_token
 
 Try = Callable[[], str] | Callable[[], Awaitable[str]]
 
+BELIEVED = "who calls the proxy is believed in x-user-id and the like: name the headers of your edge under [identity]"
+"""Said where a caller could choose the account that is decided about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -49,6 +52,8 @@ def _attempts(settings: GateSettings) -> Iterator[tuple[str, Try]]:
     yield "snapshot keys", lambda: f"{len(public_keys(settings))}"
     yield "snapshot", lambda: _snapshot(settings)
     yield "state", lambda: _state(settings)
+    if settings.doors.proxy and "account_id" not in settings.identity:
+        yield "identity", lambda: BELIEVED
     places = [
         ("listen", settings.listen.host, settings.listen.port),
         ("admin", settings.admin.host, settings.admin.port),
