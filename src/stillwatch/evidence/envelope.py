@@ -12,7 +12,7 @@ def parts(text: str, name: str, version: int) -> tuple[dict[str, object], object
     Raises ValueError, whose words say what is wrong with the file.
     """
     try:
-        envelope = json.loads(text, object_pairs_hook=_once)
+        envelope = json.loads(text, object_pairs_hook=once)
         got, body, signature = envelope["version"], envelope[name], envelope["signature"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"it is no JSON object with version, {name} and signature") from error
@@ -40,8 +40,8 @@ def read_text(path: Path, bytes_max: int) -> str:
         raise ValueError("it is no UTF-8") from error
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse a name that stands twice: two readers could take it two ways."""
+def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse a name that stands twice: two readers could take it two ways. For `json.loads(object_pairs_hook=)`."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError

@@ -13,6 +13,7 @@ from typing import get_args
 import msgspec
 
 from stillwatch.errors import Error
+from stillwatch.evidence import envelope
 from stillwatch.evidence.signing import canonical, read_key, sign, verify
 from stillwatch.grant import PSEUDONYM_PREFIX, micros
 from stillwatch.sanction import IDS_MAX, SANCTION_VERSION, Sanction, Standing
@@ -70,7 +71,7 @@ def issue(listed: SanctionList, private_pem: bytes) -> str:
     _check(named, "")
     body = asdict(named)
     signature = sign(canonical(body), PURPOSE, private_pem)
-    return json.dumps({"version": SANCTION_VERSION, "list": body, "signature": signature}, indent=1) + "\n"
+    return envelope.write("list", SANCTION_VERSION, body, signature)
 
 
 def inspect(text: str, where: str = "") -> SignedList:
@@ -117,16 +118,11 @@ def read_text(path: Path) -> str:
     Raises:  no-such-sanctions, bad-sanctions.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LIST_BYTES_MAX + 1)
+        return envelope.read_text(path, LIST_BYTES_MAX)
     except OSError as error:
         raise Error("no-such-sanctions", "the file of sanctions cannot be read", where=str(path)) from error
-    if len(data) > LIST_BYTES_MAX:
-        raise _bad("it is far larger than a list of sanctions", str(path))
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise _bad("it is no UTF-8", str(path)) from error
+    except ValueError as error:
+        raise _bad(str(error), str(path)) from error
 
 
 def entries(text: str, where: str = "") -> tuple[Sanction, ...]:
@@ -141,7 +137,7 @@ def entries(text: str, where: str = "") -> tuple[Sanction, ...]:
         if not line.strip():
             continue
         try:
-            given = json.loads(line, object_pairs_hook=_once)
+            given = json.loads(line, object_pairs_hook=envelope.once)
             named = {"sanction_id": "", "accounts": [], "organizations": [], "campaigns": [], **given}
         except (ValueError, TypeError, RecursionError) as error:
             raise _bad("a line is no JSON object", f"{where}, line {number}") from error
@@ -174,23 +170,9 @@ def _digest(said: object) -> str:
 
 def _parts(text: str, where: str) -> tuple[dict[str, object], object]:
     try:
-        envelope = json.loads(text, object_pairs_hook=_once)
-        version, body, signature = envelope["version"], envelope["list"], envelope["signature"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _bad("it is no JSON object with version, list and signature", where) from error
-    if version != SANCTION_VERSION:
-        raise _bad(f"expected version {SANCTION_VERSION}, got {str(version)[:20]}", where)
-    if not isinstance(body, dict):
-        raise _bad("its list is no object", where)
-    return body, signature
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Refuse a name that stands twice: two readers could take it two ways."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError
-    return found
+        return envelope.parts(text, "list", SANCTION_VERSION)
+    except ValueError as error:
+        raise _bad(str(error), where) from error
 
 
 _FIELDS = frozenset(Sanction.__dataclass_fields__)
