@@ -9,12 +9,18 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from stillwatch.gate.contract import Decision
+from stillwatch.gate.contract import Call, Decision
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CallReader = Callable[[str, Sequence[tuple[str, str]], int], Call | None]
+"""Path, headers and time of a request whose body is not seen → its call, None where the path is no model call's.
+
+Names of headers are in lower case, a pair for each line. Raises Error where they name two callers.
+"""
 
 JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 

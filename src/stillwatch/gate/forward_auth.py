@@ -15,8 +15,7 @@ from dataclasses import dataclass, replace
 from stillwatch.errors import Error
 from stillwatch.gate.answers import NOTHING, PREFIX, encoded, notice_json, refusal_headers, status_of, told
 from stillwatch.gate.contract import Decision, Reason, Reply
-from stillwatch.gate.exchange import JSON, Answer, Asked, UnreadableError
-from stillwatch.gate.parts import CallReader
+from stillwatch.gate.exchange import JSON, Answer, Asked, CallReader, UnreadableError
 from stillwatch.gate.service import Gate
 
 DOOR = "forward-auth"

@@ -16,15 +16,9 @@ from urllib.parse import quote
 
 from stillwatch.config import read_key
 from stillwatch.gate.contract import Call, Capture, Meter, Policy, Snapshot, State
-from stillwatch.gate.exchange import App
+from stillwatch.gate.exchange import App, CallReader
 from stillwatch.gate.service import Gate
 from stillwatch.gate.settings import GateSettings, read_token
-
-CallReader = Callable[[str, Sequence[tuple[str, str]], int], Call | None]
-"""Path, headers and time of a request whose body is not seen → its call, None where the path is no model call's.
-
-Names of headers are in lower case, a pair for each line. Raises Error where they name two callers.
-"""
 
 RunBeside = Callable[[Gate], Awaitable[None]]
 """Work that goes on beside the answers until it is cancelled."""
