@@ -37,9 +37,12 @@ def notice_of(decision: Decision) -> Notice:
 
 def notice_json(decision: Decision) -> bytes:
     """Return the body of a refusal."""
-    notice = notice_of(decision)
-    told = {"code": notice.code, "message": notice.text, "reference": notice.reference}
-    return msgspec.json.encode({"error": told})
+    return msgspec.json.encode({"error": worded(notice_of(decision))})
+
+
+def worded(notice: Notice) -> dict[str, str]:
+    """Return a notice as members of a body."""
+    return {"code": notice.code, "message": notice.text, "reference": notice.reference}
 
 
 def refusal_headers(decision: Decision) -> tuple[tuple[str, str], ...]:
@@ -56,27 +59,29 @@ def told(decision: Decision) -> dict[str, str]:
 
     A door of this kind changes no request: `x-stillwatch-left` names what was decided and is theirs to carry out.
     """
-    headers: dict[str, str] = {PREFIX + "rung": decision.rung}
-    left = []
-    if decision.max_tokens_max is not None:
-        headers[PREFIX + "max-tokens"] = str(decision.max_tokens_max)
-        left.append("max-tokens")
-    if decision.choice_count_max is not None:
-        headers[PREFIX + "max-choices"] = str(decision.choice_count_max)
-        left.append("max-choices")
-    if decision.strip:
-        headers[PREFIX + "strip"] = ",".join(sorted(decision.strip))
-        left.append("strip")
-    if decision.route:
-        headers[PREFIX + "route"] = decision.route
-        left.append("route")
+    left = left_to_others(decision)
+    headers = {PREFIX + "rung": decision.rung, **left}
     # Always there: some proxies cannot copy a header that is absent.
-    headers[PREFIX + "left"] = ",".join(left) or NOTHING
+    headers[PREFIX + "left"] = ",".join(name.removeprefix(PREFIX) for name in left) or NOTHING
     if decision.error:
         headers[PREFIX + "error"] = decision.error
     for name, value in decision.tag:
         headers[name.lower()] = value
     return headers
+
+
+def left_to_others(decision: Decision) -> dict[str, str]:
+    """Return, as headers, what a door that changes no request leaves to the systems behind it."""
+    left = {}
+    if decision.max_tokens_max is not None:
+        left[PREFIX + "max-tokens"] = str(decision.max_tokens_max)
+    if decision.choice_count_max is not None:
+        left[PREFIX + "max-choices"] = str(decision.choice_count_max)
+    if decision.strip:
+        left[PREFIX + "strip"] = ",".join(sorted(decision.strip))
+    if decision.route:
+        left[PREFIX + "route"] = decision.route
+    return left
 
 
 def encoded(headers: dict[str, str] | tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:

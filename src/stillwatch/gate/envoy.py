@@ -21,6 +21,7 @@ from google.protobuf import struct_pb2
 from google.rpc import status_pb2
 
 from stillwatch.errors import Error
+from stillwatch.gate.answers import PREFIX, left_to_others, worded
 from stillwatch.gate.contract import Call, Decision, Reply
 from stillwatch.gate.forwarding import RESERVED_PREFIX, spelt_alike
 from stillwatch.gate.requests import Identity, call_of, is_model_path, one_caller, parsed, plain_path
@@ -130,9 +131,7 @@ def _allowed(decision: Decision, request: Any) -> Any:
     written = [name for name, _ in _lines(request) if spelt_alike(name.encode()).startswith(RESERVED_PREFIX)]
     headers = [_header(name, value) for name, value in (*decision.tag, *told.items())]
     ours = {each.header.key.lower() for each in headers}
-    forged = [
-        name for name in dict.fromkeys([*(f"x-stillwatch-{name}" for name in TOLD), *written]) if name not in ours
-    ]
+    forged = [name for name in dict.fromkeys([*(PREFIX + name for name in TOLD), *written]) if name not in ours]
     answer = auth.CheckResponse(
         status=status_pb2.Status(code=OK),
         ok_response=auth.OkHttpResponse(headers=headers, headers_to_remove=forged),
@@ -145,17 +144,9 @@ def _allowed(decision: Decision, request: Any) -> Any:
 
 def _told(decision: Decision) -> dict[str, str]:
     """Return the headers for whoever carries out behind Envoy what a check cannot."""
-    told = {}
-    if decision.max_tokens_max is not None:
-        told["x-stillwatch-max-tokens"] = str(decision.max_tokens_max)
-    if decision.choice_count_max is not None:
-        told["x-stillwatch-max-choices"] = str(decision.choice_count_max)
-    if decision.strip:
-        told["x-stillwatch-strip"] = ",".join(sorted(decision.strip))
-    if decision.route:
-        told["x-stillwatch-route"] = decision.route
+    told = left_to_others(decision)
     if decision.error:
-        told["x-stillwatch-error"] = decision.error
+        told[PREFIX + "error"] = decision.error
     return told
 
 
@@ -170,7 +161,7 @@ def _denied(decision: Decision) -> Any:
     notice = decision.notice
     said = {"code": "unavailable", "message": "the call could not be decided"}
     if notice is not None:
-        said = {"code": notice.code, "message": notice.text, "reference": notice.reference}
+        said = worded(notice)
     headers = _told(decision)
     if decision.retry_after_s:
         headers["retry-after"] = str(decision.retry_after_s)
