@@ -12,8 +12,8 @@ from stillwatch.adapters import canonical
 from stillwatch.adapters.contract import ReadSettings
 from stillwatch.adapters.source import list_files
 from stillwatch.event import EVENT_SCHEMA
-from stillwatch.gate.capture import CALL_COLUMNS, REPLY_COLUMNS, Captured, Form
-from stillwatch.gate.contract import Call, Decision, Recognition, Reply, Ticket
+from stillwatch.gate.capture import Captured, Form
+from stillwatch.gate.contract import CALL_COLUMNS, REPLY_COLUMNS, Call, Decision, Recognition, Reply, Ticket
 from stillwatch.gate.spool import SPOOL_BYTES_MIN, Spool
 from stillwatch.store.place import Place
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -21,14 +20,11 @@ from stillwatch.adapters import canonical
 from stillwatch.adapters.contract import LogFile, ReadSettings, Rejection
 from stillwatch.errors import Error
 from stillwatch.event import EVENT_SCHEMA
-from stillwatch.gate.contract import Call, Meter, Reply, Ticket
+from stillwatch.gate.contract import CALL_COLUMNS, REPLY_COLUMNS, Meter, Reply, Ticket
 from stillwatch.gate.spool import Spool
 from stillwatch.store.place import Place
 
 Form = Literal["jsonl", "parquet"]
-
-CALL_COLUMNS = tuple(one.name for one in fields(Call) if one.name != "time_us")
-REPLY_COLUMNS = tuple(one.name for one in fields(Reply))
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ pseudonyms and integers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol
 
 Tier = Literal["none", "watch", "recognised", "suspected", "confirmed", "cleared"]
@@ -245,6 +245,11 @@ class Reply:
     cached_tokens: int | None = None
     duration_ms: float | None = None
     issued_blocks: tuple[str, ...] = ()
+
+
+CALL_COLUMNS = tuple(one.name for one in fields(Call) if one.name != "time_us")
+REPLY_COLUMNS = tuple(one.name for one in fields(Reply))
+"""Columns of a canonical event (`event.EVENT_SCHEMA`) that a call and its reply hold under the same names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -16,7 +17,17 @@ from stillwatch.adapters import choice
 from stillwatch.adapters.contract import LogFile, ReadSettings, Reject, Rejection
 from stillwatch.engines.reading import Meter as ReadBytes
 from stillwatch.errors import Error
-from stillwatch.gate.contract import Call, Decision, Meter, Recognition, Reply, Snapshot, State
+from stillwatch.gate.contract import (
+    CALL_COLUMNS,
+    REPLY_COLUMNS,
+    Call,
+    Decision,
+    Meter,
+    Recognition,
+    Reply,
+    Snapshot,
+    State,
+)
 from stillwatch.gate.policy import CompiledPolicy
 from stillwatch.gate.service import Gate
 from stillwatch.grant import PSEUDONYM_PREFIX
@@ -29,17 +40,8 @@ ACCOUNTS_MAX = 1_000_000
 NAMED_MAX = 20
 """Accounts of one kind of difference that are named by pseudonym: enough to look some up."""
 
-CALL_COLUMNS = (
-    "account_id", "request_model", "organization_id", "credential_id", "end_user_id", "session_id", "access_path",
-    "client_ip", "tls_fingerprint", "user_agent", "operation", "system_prompt", "input_text", "turn_index",
-    "response_format", "temperature", "top_p", "choice_count", "max_tokens", "logprobs", "stream", "reasoning_level",
-)  # fmt: skip
-"""Columns of an event that a call has under the same name; lists and the time are turned by hand."""
-
-REPLY_COLUMNS = (
-    "status", "response_model", "finish_reason", "refused", "input_tokens", "output_tokens", "reasoning_tokens",
-    "cached_tokens", "duration_ms",
-)  # fmt: skip
+LISTS = frozenset({"tool_names", "presented_blocks", "issued_blocks"})
+"""Columns of lists, which a call and a reply hold as tuples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,14 +218,11 @@ def as_plain(outlook: Outlook) -> dict[str, object]:
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Call, Reply]]:
     times = batch["time"].cast(pa.int64()).to_pylist()
     for time_us, row in zip(times, batch.to_pylist(), strict=True):
-        call = Call(
-            time_us=time_us,
-            tool_names=tuple(row["tool_names"] or ()),
-            presented_blocks=tuple(row["presented_blocks"] or ()),
-            **{name: row[name] for name in CALL_COLUMNS},
-        )
-        blocks = tuple(row["issued_blocks"] or ())
-        yield call, Reply(issued_blocks=blocks, **{name: row[name] for name in REPLY_COLUMNS})
+        yield Call(time_us=time_us, **_held(row, CALL_COLUMNS)), Reply(**_held(row, REPLY_COLUMNS))
+
+
+def _held(row: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: tuple(row[name] or ()) if name in LISTS else row[name] for name in names}
 
 
 def _rung(decision: Decision) -> str:
