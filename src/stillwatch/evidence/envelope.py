@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from stillwatch.evidence.signing import canonical, verify
+
 
 def parts(text: str, name: str, version: int) -> tuple[dict[str, object], object]:
     """Return what was signed, an object, and its signature, which is anything as yet.
@@ -21,6 +23,20 @@ def parts(text: str, name: str, version: int) -> tuple[dict[str, object], object
     if not isinstance(body, dict):
         raise ValueError(f"its {name} is no object")
     return body, signature
+
+
+def verified(
+    body: dict[str, object], signature: object, purpose: str, public_pems: dict[str, bytes], where: str
+) -> str:
+    """Return the name of the key, one of the trusted (file name → PEM), that signed a body for a purpose.
+
+    Raises ValueError for a body that has no one spelling; what `signing.verify` raises.
+    """
+    try:
+        message = canonical(body)
+    except ValueError as error:
+        raise ValueError("it holds a number that is not whole, or text that is no UTF-8") from error
+    return verify(message, purpose, signature, public_pems, where)
 
 
 def write(name: str, version: int, body: dict[str, object], signature: dict[str, str]) -> str:

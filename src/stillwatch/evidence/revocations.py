@@ -16,7 +16,7 @@ import msgspec
 from stillwatch.errors import Error
 from stillwatch.evidence import envelope
 from stillwatch.evidence.grants import GRANTS_MAX, WORDS_CHARS_MAX
-from stillwatch.evidence.signing import canonical, read_key, sign, verify
+from stillwatch.evidence.signing import canonical, read_key, sign
 from stillwatch.grant import REVOCATION_VERSION, Grant, Revocation, micros
 
 PURPOSE = f"revocation {REVOCATION_VERSION}"
@@ -56,10 +56,9 @@ def verified(text: str, public_pems: dict[str, bytes], where: str = "") -> Revoc
     """
     body, signature = _parts(text, where)
     try:
-        message = canonical(body)
+        envelope.verified(body, signature, PURPOSE, public_pems, where)
     except ValueError as error:
-        raise _bad("it holds a number that is not whole, or text that is no UTF-8", where) from error
-    verify(message, PURPOSE, signature, public_pems, where)
+        raise _bad(str(error), where) from error
     return _revocation(body, where)
 
 

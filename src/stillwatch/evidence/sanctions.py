@@ -14,7 +14,7 @@ import msgspec
 
 from stillwatch.errors import Error
 from stillwatch.evidence import envelope
-from stillwatch.evidence.signing import canonical, read_key, sign, verify
+from stillwatch.evidence.signing import canonical, read_key, sign
 from stillwatch.grant import PSEUDONYM_PREFIX, micros
 from stillwatch.sanction import IDS_MAX, SANCTION_VERSION, Sanction, Standing
 
@@ -91,10 +91,9 @@ def verified(text: str, public_pems: dict[str, bytes], where: str = "") -> Signe
     """
     body, signature = _parts(text, where)
     try:
-        message = canonical(body)
+        key = envelope.verified(body, signature, PURPOSE, public_pems, where)
     except ValueError as error:
-        raise _bad("it holds a number that is not whole, or text that is no UTF-8", where) from error
-    key = verify(message, PURPOSE, signature, public_pems, where)
+        raise _bad(str(error), where) from error
     return SignedList(_list(body, where), key)
 
 
