@@ -17,8 +17,6 @@ from stillwatch.gate.contract import Rung, Strip
 from stillwatch.gate.yaml_text import Document, Place, parse
 from stillwatch.grant import PSEUDONYM_PREFIX, micros
 
-POLICY_VERSION = 1
-
 RULES_MAX = 100
 """Each rule of a tier costs some 4 µs a call, and what a hundred rules do together nobody foresees."""
 

@@ -16,9 +16,6 @@ from stillwatch.grant import micros
 from stillwatch.kernels.pseudonyms import pseudonyms
 from stillwatch.pseudonym import Key, key_ident
 
-RUNS_MAX = 1_000
-"""Runs of one snapshot: one an hour for six weeks."""
-
 
 class Held(msgspec.Struct, frozen=True):
     """One of a campaign's rare shared values, as `signatures.jsonl` has it."""
